@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Diagnostics: every message of every program goes through here, so that they all look alike.
+ *
+ * A fault is reported once, where it is known, and travels upwards as a return value:
+ *
+ *	if (bad)
+ *		return diag_error("%s: section %s: ...; what to do", file, name);
+ */
+#ifndef KPATCH_DIAG_H
+#define KPATCH_DIAG_H
+
+#include <stdbool.h>
+
+/* Exit codes of all commands; documented in their man pages. */
+enum {
+	EXIT_DONE = 0,		/* the output was written */
+	EXIT_ERROR = 1,		/* bad input, missing file, no space, ... */
+	EXIT_REFUSED = 2,	/* the change can't be made into a safe livepatch */
+	EXIT_UNCHANGED = 3,	/* the two objects do the same */
+};
+
+/* Name put before every message. Call first; argv0 may hold a path. */
+void diag_init(const char *argv0);
+
+/* Print "PROGRAM: error: ..." on standard error. Returns -1, always. */
+int diag_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Print "PROGRAM: refused: ..." and count it. Returns nothing: a pass goes on after a refusal, so
+ * that the author of the patch sees all of them in one run.
+ */
+void diag_refuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Print "PROGRAM: warning: ...". */
+void diag_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Print "PROGRAM: ..." on standard output. Silent after diag_set_quiet(true). */
+void diag_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void diag_set_quiet(bool quiet);
+
+/* Print "PROGRAM: debug: ..." on standard error, only after diag_set_debug(true). */
+void diag_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void diag_set_debug(bool debug);
+
+/* Number of diag_refuse() calls so far. */
+unsigned int diag_refusals(void);
+
+/* malloc and friends that report failure and exit(EXIT_ERROR): nothing sensible can follow. */
+void *xcalloc(unsigned long n, unsigned long size);
+void *xrealloc(void *p, unsigned long n, unsigned long size);
+char *xstrdup(const char *s);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
