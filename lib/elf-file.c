@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reading and checking relocatable objects; see elf-file.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "elf-file.h"
+
+static int libelf_error(const struct elf_file *file, const char *what)
+{
+	return diag_error("%s: %s: %s; is the file damaged?", file->path, what, elf_errmsg(-1));
+}
+
+static int read_sections(struct elf_file *file)
+{
+	size_t n, shstrndx;
+
+	if (elf_getshdrnum(file->elf, &n) || elf_getshdrstrndx(file->elf, &shstrndx))
+		return libelf_error(file, "section headers");
+	if (n == 0)
+		return diag_error("%s: no sections; is this an object file?", file->path);
+
+	file->sections = xcalloc(n, sizeof(*file->sections));
+	file->nsections = n;
+	file->sections[0].name = "";
+
+	for (size_t i = 1; i < n; i++) {
+		struct section *s = &file->sections[i];
+		Elf_Scn *scn = elf_getscn(file->elf, i);
+		Elf_Data *data;
+
+		s->index = i;
+		if (!scn || !gelf_getshdr(scn, &s->sh))
+			return libelf_error(file, "section header");
+		s->name = elf_strptr(file->elf, shstrndx, s->sh.sh_name);
+		if (!s->name)
+			return libelf_error(file, "section name");
+		s->size = s->sh.sh_size;
+		if (s->sh.sh_type == SHT_NOBITS) {
+			/* Nothing in the file limits it, and offsets must not overflow. */
+			if (s->size > INT32_MAX)
+				return diag_error("%s: section %s: impossible size; is the file damaged?",
+						  file->path, s->name);
+			continue;
+		}
+		if (!s->size)
+			continue;
+		data = elf_getdata(scn, NULL);
+		if (!data)
+			return libelf_error(file, s->name);
+		if (!data->d_buf || data->d_size != s->size)
+			return diag_error("%s: section %s: truncated; is the file damaged?", file->path,
+					  s->name);
+		if (s->sh.sh_addralign & (s->sh.sh_addralign - 1) || s->sh.sh_addralign > 1UL << 24)
+			return diag_error("%s: section %s: impossible alignment; is the file damaged?",
+					  file->path, s->name);
+		s->data = data->d_buf;
+	}
+	return 0;
+}
+
+static int read_symbol(struct elf_file *file, struct symbol *s, Elf_Data *data, Elf_Data *xndx,
+		       size_t strtab)
+{
+	Elf32_Word wide = 0;
+	size_t shndx;
+
+	if (!gelf_getsymshndx(data, xndx, s->index, &s->sym, &wide))
+		return libelf_error(file, "symbol table");
+	s->name = elf_strptr(file->elf, strtab, s->sym.st_name);
+	if (!s->name)
+		return libelf_error(file, "symbol name");
+
+	shndx = s->sym.st_shndx;
+	if (shndx == SHN_XINDEX)
+		shndx = wide;
+	else if (shndx == SHN_UNDEF || shndx >= SHN_LORESERVE)
+		return 0;
+	if (shndx == 0 || shndx >= file->nsections)
+		return diag_error("%s: symbol %s: section %zu does not exist; is the file damaged?",
+				  file->path, s->name, shndx);
+	s->sec = &file->sections[shndx];
+	if (is_section_symbol(s)) {
+		s->sec->secsym = s;
+		s->name = s->sec->name;
+	}
+	if (s->sym.st_value > s->sec->size || s->sym.st_size > s->sec->size - s->sym.st_value)
+		return diag_error("%s: symbol %s: outside of section %s; is the file damaged?", file->path,
+				  s->name, s->sec->name);
+	return 0;
+}
+
+static int read_symbols(struct elf_file *file)
+{
+	Elf_Data *data = NULL, *xndx = NULL;
+	struct section *symtab = NULL;
+
+	for_each_section(file, s) {
+		if (s->sh.sh_type == SHT_SYMTAB) {
+			if (symtab)
+				return diag_error("%s: two symbol tables; is the file damaged?", file->path);
+			symtab = s;
+		} else if (s->sh.sh_type == SHT_SYMTAB_SHNDX) {
+			xndx = elf_getdata(elf_getscn(file->elf, s->index), NULL);
+		}
+	}
+	if (!symtab || !symtab->size)
+		return diag_error("%s: no symbol table; was it stripped?", file->path);
+
+	data = elf_getdata(elf_getscn(file->elf, symtab->index), NULL);
+	file->nsymbols = symtab->size / gelf_fsize(file->elf, ELF_T_SYM, 1, EV_CURRENT);
+	if (!data || !file->nsymbols)
+		return libelf_error(file, "symbol table");
+	if (symtab->sh.sh_link == 0 || symtab->sh.sh_link >= file->nsections)
+		return diag_error("%s: the symbol table has no strings; is the file damaged?", file->path);
+	file->symbols = xcalloc(file->nsymbols, sizeof(*file->symbols));
+	for (size_t i = 0; i < file->nsymbols; i++) {
+		file->symbols[i].index = i;
+		if (read_symbol(file, &file->symbols[i], data, xndx, symtab->sh.sh_link))
+			return -1;
+	}
+	return 0;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct reloc *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static int read_relocs(struct elf_file *file, struct section *rela)
+{
+	Elf_Data *data = elf_getdata(elf_getscn(file->elf, rela->index), NULL);
+	size_t entsize = gelf_fsize(file->elf, ELF_T_RELA, 1, EV_CURRENT);
+	struct section *s;
+	bool sorted = true;
+
+	if (rela->sh.sh_info == 0 || rela->sh.sh_info >= file->nsections)
+		return diag_error("%s: section %s: relocates nothing; is the file damaged?", file->path,
+				  rela->name);
+	s = &file->sections[rela->sh.sh_info];
+	if (s->nrelocs)
+		return diag_error("%s: section %s: relocated twice; is the file damaged?", file->path,
+				  s->name);
+	if (!rela->size)
+		return 0;
+	if (!data)
+		return libelf_error(file, rela->name);
+	s->nrelocs = rela->size / entsize;
+	s->relocs = xcalloc(s->nrelocs, sizeof(*s->relocs));
+	for (size_t i = 0; i < s->nrelocs; i++) {
+		struct reloc *r = &s->relocs[i];
+		GElf_Rela gr;
+
+		if (!gelf_getrela(data, i, &gr))
+			return libelf_error(file, rela->name);
+		if (GELF_R_SYM(gr.r_info) >= file->nsymbols || gr.r_offset > s->size)
+			return diag_error("%s: section %s: relocation %zu is out of range; is the file damaged?",
+					  file->path, rela->name, i);
+		r->offset = gr.r_offset;
+		r->type = GELF_R_TYPE(gr.r_info);
+		r->sym = &file->symbols[GELF_R_SYM(gr.r_info)];
+		r->addend = gr.r_addend;
+		if (i && r->offset < r[-1].offset)
+			sorted = false;
+	}
+	if (!sorted)
+		qsort(s->relocs, s->nrelocs, sizeof(*s->relocs), by_offset);
+	return 0;
+}
+
+int elf_file_open(struct elf_file *file, const char *path)
+{
+	memset(file, 0, sizeof(*file));
+	file->path = path;
+	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file->fd < 0)
+		return diag_error("%s: %s; is the path right?", path, strerror(errno));
+	elf_version(EV_CURRENT);
+	file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
+	if (!file->elf)
+		return libelf_error(file, "cannot read");
+	if (elf_kind(file->elf) != ELF_K_ELF || !gelf_getehdr(file->elf, &file->eh))
+		return diag_error("%s: not an ELF file; give an object file", path);
+	if (file->eh.e_type != ET_REL)
+		return diag_error("%s: not a relocatable object; give a .o file", path);
+	if (gelf_getclass(file->elf) != ELFCLASS64 || file->eh.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    file->eh.e_machine != EM_X86_64)
+		return diag_error("%s: not an x86-64 object; other architectures are not supported yet",
+				  path);
+	if (read_sections(file) || read_symbols(file))
+		return -1;
+	for_each_section(file, s) {
+		if (s->sh.sh_type == SHT_RELA && read_relocs(file, s))
+			return -1;
+		if (s->sh.sh_type == SHT_REL)
+			return diag_error("%s: section %s: relocations without addend; not a kernel object",
+					  path, s->name);
+	}
+	return 0;
+}
+
+void elf_file_close(struct elf_file *file)
+{
+	for (size_t i = 0; i < file->nsections; i++) {
+		free(file->sections[i].relocs);
+		free(file->sections[i].atoms);
+	}
+	free(file->sections);
+	free(file->symbols);
+	if (file->elf)
+		elf_end(file->elf);
+	if (file->path && file->fd >= 0)
+		close(file->fd);
+	memset(file, 0, sizeof(*file));
+}
+
+struct section *elf_file_section(const struct elf_file *file, const char *name)
+{
+	for_each_section(file, s)
+		if (!strcmp(s->name, name))
+			return s;
+	return NULL;
+}
