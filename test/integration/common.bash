@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the integration tests share: which kernel, how to build a livepatch for it, how to boot it.
+#
+# The kernel under test is a stock one. Environment, all optional:
+#   KPATCH_TEST_RELEASE   Debian release name (default: the newest 6.1 cloud kernel that the
+#                         archive has the exact source of)
+#   KPATCH_TEST_KERNEL    its vmlinuz     } default: from the profile that kpatch-build
+#   KPATCH_TEST_MODULES   its modules     } keeps in its cache
+#   KPATCH_TEST_ACCEL     kvm or tcg, see vm --help
+
+INTEGRATION=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+TOP=$(readlink -f "$INTEGRATION/../..")
+PATCHES=$INTEGRATION/patches
+export INTEGRATION TOP PATCHES
+
+vm()
+{
+	"$INTEGRATION/vm" "$@"
+}
+
+# The versions of package $1 that apt knows, one per line.
+_versions()
+{
+	apt-cache madison "$1" 2>/dev/null | cut -d '|' -f 2 | tr -d ' '
+}
+
+# Newest cloud kernel of Debian's 6.1 whose exact source the archive still has.
+newest_release()
+{
+	local package version
+	while read -r package; do
+		for version in $(_versions "$package"); do
+			if _versions linux-source-6.1 | grep -qxF -- "$version"; then
+				echo "${package#linux-image-}"
+				return 0
+			fi
+		done
+	done < <(apt-cache pkgnames linux-image-6.1.0- | grep -- '-cloud-amd64$' | sort -rV)
+	echo "no linux-image-6.1.0-*-cloud-amd64 with its source in apt; set KPATCH_TEST_RELEASE" >&2
+	return 1
+}
+
+# Sets KPATCH_TEST_RELEASE. The answer is the same for all tests of a run.
+need_release()
+{
+	local memo=${BATS_RUN_TMPDIR:-/nonexistent}/release
+	if [[ -z ${KPATCH_TEST_RELEASE:-} ]]; then
+		if [[ -r $memo ]]; then
+			KPATCH_TEST_RELEASE=$(< "$memo")
+		else
+			KPATCH_TEST_RELEASE=$(newest_release) || return 1
+			if [[ -d ${memo%/*} ]]; then
+				echo "$KPATCH_TEST_RELEASE" > "$memo.$$"
+				mv -f "$memo.$$" "$memo"
+			fi
+		fi
+	fi
+	export KPATCH_TEST_RELEASE
+}
+
+# Sets KPATCH_TEST_KERNEL and KPATCH_TEST_MODULES. A release that was never built for gets its
+# profile by building the example.
+need_kernel()
+{
+	local profile
+	if [[ -z ${KPATCH_TEST_KERNEL:-} || -z ${KPATCH_TEST_MODULES:-} ]]; then
+		need_release || return 1
+		profile=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
+		if [[ ! -r $profile/vmlinuz || ! -d $profile/modules ]]; then
+			"$TOP/kpatch-build/kpatch-build" -a "$KPATCH_TEST_RELEASE" \
+				-o "$BATS_TEST_TMPDIR" "$TOP/examples/meminfo-string.patch" || return 1
+		fi
+		: "${KPATCH_TEST_KERNEL:=$profile/vmlinuz}"
+		: "${KPATCH_TEST_MODULES:=$profile/modules}"
+	fi
+	export KPATCH_TEST_KERNEL KPATCH_TEST_MODULES
+}
+
+# build STATUS NAME [OPTION...] PATCH...: run kpatch-build and require its exit STATUS. Patches are
+# named without their directory. Sets $output (all that it printed) and, for a built module, $ko.
+build()
+{
+	local expected=$1 name=$2 argument
+	local arguments=()
+	shift 2
+	need_release || return 1
+	for argument in "$@"; do
+		if [[ $argument == *.patch && $argument != */* ]]; then
+			argument=$PATCHES/$argument
+		fi
+		arguments+=("$argument")
+	done
+	ko=$BATS_TEST_TMPDIR/livepatch-$name.ko
+	status=0
+	output=$("$TOP/kpatch-build/kpatch-build" -a "$KPATCH_TEST_RELEASE" -n "$name" \
+		-o "$BATS_TEST_TMPDIR" "${arguments[@]}" 2>&1 3>&-) || status=$?
+	if [[ $status -ne $expected ]]; then
+		echo "kpatch-build ended with $status, expected $expected:"
+		printf '%s\n' "$output"
+		return 1
+	fi
+	if [[ $status -eq 0 && ! -s $ko ]]; then
+		echo "kpatch-build ended with 0 but there is no $ko:"
+		printf '%s\n' "$output"
+		return 1
+	fi
+}
+
+# output_has REGEXP: a line of kpatch-build's output matches.
+output_has()
+{
+	if ! grep -Eq -- "$1" <<< "$output"; then
+		echo "no line matches /$1/ in:"
+		printf '%s\n' "$output"
+		return 1
+	fi
+}
+
+# klp_relocations KO: every livepatch relocation as a tuple
+# SECTION<tab>TYPE<tab>SYMBOL, sorted: which section of the module is bound to what.
+klp_relocations()
+{
+	readelf -rW "$1" | awk '
+		/^Relocation section/ { gsub(/\047/, "", $3); section = $3 }
+		section ~ /^\.klp\.rela\./ && $3 ~ /^R_X86_64_/ { print section "\t" $3 "\t" $5 }' |
+		sort
+}
+
+# module_sane KO: what every livepatch module must be, whatever its patch does.
+module_sane()
+{
+	local bad
+	[[ $(modinfo -F vermagic "$1") == "$KPATCH_TEST_RELEASE "* ]] || {
+		echo "vermagic: $(modinfo -F vermagic "$1")"
+		return 1
+	}
+	[[ $(modinfo -F livepatch "$1") == Y ]] || { echo "not marked as a livepatch"; return 1; }
+	[[ $(modinfo -F license "$1") == GPL ]] || { echo "license is not GPL"; return 1; }
+	bad=$(readelf -sW "$1" | awk '$7 == "UND" && $8 ~ /^\.kpatch/ { print $8 }')
+	[[ -z $bad ]] || { echo "unconverted symbols: $bad"; return 1; }
+	bad=$(klp_relocations "$1" | awk -F '\t' '$3 !~ /^\.klp\.sym\.[^.]+\..+,[0-9]+$/')
+	[[ -z $bad ]] || { echo "livepatch relocations against other symbols: $bad"; return 1; }
+}
+
+# guest_script: standard input, behind the line that every guest script starts with, in guest.sh.
+guest_script()
+{
+	{
+		echo '. ./guest-lib.sh'
+		cat
+	} > "$BATS_TEST_TMPDIR/guest.sh"
+}
+
+# boot [VM OPTION...]: run guest.sh in the kernel under test and require that it succeeds with a
+# clean kernel log, which stays in kernel.log.
+boot()
+{
+	local status=0
+	"$INTEGRATION/vm" --log "$BATS_TEST_TMPDIR/kernel.log" "$@" \
+		"$BATS_TEST_TMPDIR/guest.sh" 3>&- || status=$?
+	if [[ $status -ne 0 ]]; then
+		echo "guest ended with $status; end of its kernel log:"
+		tail -n 40 "$BATS_TEST_TMPDIR/kernel.log"
+		return 1
+	fi
+}
