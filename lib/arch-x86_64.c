@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* x86-64; see arch.h. */
+#include <capstone/capstone.h>
+#include <stdlib.h>
+
+#include "arch.h"
+#include "diag.h"
+
+/*
+ * Sections of Debian's 5.10 to 6.18 kernels that are neither ordinary code nor ordinary data. Entry
+ * sizes are the target kernel's: struct alt_instr had 12, 13 and 14 bytes within a few years.
+ */
+static const struct arch_table tables[] = {
+	{ "__bug_table", TABLE_ENTRIES, "bug_entry", "BUG_STRUCT_SIZE", 0, "the bug table" },
+	{ "__ex_table", TABLE_ENTRIES, "exception_table_entry", "EX_STRUCT_SIZE", 0,
+	  "the exception table" },
+	{ ".altinstructions", TABLE_ENTRIES, "alt_instr", "ALT_STRUCT_SIZE", 0,
+	  "the table of alternative instructions" },
+	{ "__jump_table", TABLE_ENTRIES, "jump_entry", "JUMP_STRUCT_SIZE", 0, "the jump label table" },
+	{ ".static_call_sites", TABLE_ENTRIES, "static_call_site", "STATIC_CALL_STRUCT_SIZE", 0,
+	  "the static call table" },
+	{ ".parainstructions", TABLE_ENTRIES, "paravirt_patch_site", "PARA_STRUCT_SIZE", 0,
+	  "the paravirt table" },
+	{ ".smp_locks", TABLE_ENTRIES, NULL, NULL, 4, "the table of lock prefixes" },
+	{ ".retpoline_sites", TABLE_ENTRIES, NULL, NULL, 4, "the table of retpolines" },
+	{ ".return_sites", TABLE_ENTRIES, NULL, NULL, 4, "the table of returns" },
+	{ ".call_sites", TABLE_ENTRIES, NULL, NULL, 4, "the table of calls" },
+	{ ".cfi_sites", TABLE_ENTRIES, NULL, NULL, 4, "the table of CFI sites" },
+	{ ".kcfi_traps", TABLE_ENTRIES, NULL, NULL, 4, "the table of CFI traps" },
+	{ "__mcount_loc", TABLE_ENTRIES, NULL, NULL, 8, "the ftrace table" },
+	{ "_kprobe_blacklist", TABLE_ENTRIES, NULL, NULL, 8, "the kprobe blacklist" },
+	{ "runtime_*", TABLE_ENTRIES, NULL, NULL, 4, "a table of runtime constants" },
+
+	{ ".orc_unwind_ip", TABLE_ORC_IP, NULL, NULL, 4, "the ORC table" },
+	{ ".orc_unwind", TABLE_ORC_DATA, "orc_entry", "ORC_STRUCT_SIZE", 0, "the ORC table" },
+
+	{ ".altinstr_replacement", TABLE_POOL, NULL, NULL, 0, "alternative instructions" },
+	{ ".altinstr_aux", TABLE_POOL, NULL, NULL, 0, "alternative instructions" },
+	{ ".fixup", TABLE_POOL, NULL, NULL, 0, "exception fixups" },
+
+	{ ".init.*", TABLE_REGISTRY, NULL, NULL, 0, "initialisation code or data" },
+	{ ".exit.*", TABLE_REGISTRY, NULL, NULL, 0, "exit code or data" },
+	{ ".initcall*", TABLE_REGISTRY, NULL, NULL, 0, "the list of initcalls" },
+	{ ".con_initcall.init", TABLE_REGISTRY, NULL, NULL, 0, "the list of initcalls" },
+	{ ".exitcall*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exitcalls" },
+	{ ".meminit.*", TABLE_REGISTRY, NULL, NULL, 0, "initialisation code or data" },
+	{ "___ksymtab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
+	{ "__ksymtab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
+	{ "___kcrctab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
+	{ "__kcrctab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
+	{ ".export_symbol", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
+	{ "__param", TABLE_REGISTRY, NULL, NULL, 0, "the list of module parameters" },
+	{ "__modver", TABLE_REGISTRY, NULL, NULL, 0, "the module's version" },
+	{ ".modinfo", TABLE_REGISTRY, NULL, NULL, 0, "the module's description" },
+	{ "__tracepoints_ptrs", TABLE_REGISTRY, NULL, NULL, 0, "the list of tracepoints" },
+	{ "__tracepoints_strings", TABLE_REGISTRY, NULL, NULL, 0, "the list of tracepoints" },
+	{ "_ftrace_events", TABLE_REGISTRY, NULL, NULL, 0, "the list of trace events" },
+	{ "_ftrace_eval_map", TABLE_REGISTRY, NULL, NULL, 0, "the list of trace events" },
+	{ "__syscalls_metadata", TABLE_REGISTRY, NULL, NULL, 0, "the list of system calls" },
+	{ "__bpf_raw_tp_map", TABLE_REGISTRY, NULL, NULL, 0, "the list of tracepoints" },
+	{ "_error_injection_whitelist", TABLE_REGISTRY, NULL, NULL, 0,
+	  "the list of functions for error injection" },
+	{ ".static_call_tramp_key", TABLE_REGISTRY, NULL, NULL, 0, "the list of static calls" },
+	{ ".BTF_ids", TABLE_REGISTRY, NULL, NULL, 0, "the list of BTF ids" },
+	{ ".printk_index", TABLE_REGISTRY, NULL, NULL, 0, "the printk index" },
+
+	{ ".discard*", TABLE_DROPPED, NULL, NULL, 0, NULL },
+	{ ".ibt_endbr_seal", TABLE_DROPPED, NULL, NULL, 0, NULL },
+	{ ".llvm_addrsig", TABLE_DROPPED, NULL, NULL, 0, NULL },
+	{ ".comment", TABLE_DROPPED, NULL, NULL, 0, NULL },
+	{ ".note*", TABLE_DROPPED, NULL, NULL, 0, NULL },
+};
+
+const struct arch_table *arch_table(const char *section)
+{
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		const char *name = tables[i].name;
+		size_t n = strlen(name);
+
+		if (name[n - 1] == '*' ? !strncmp(section, name, n - 1) : !strcmp(section, name))
+			return &tables[i];
+	}
+	return NULL;
+}
+
+unsigned int arch_reloc_width(uint32_t type)
+{
+	switch (type) {
+	case R_X86_64_64:
+	case R_X86_64_PC64:
+		return 8;
+	case R_X86_64_PC32:
+	case R_X86_64_PLT32:
+	case R_X86_64_32:
+	case R_X86_64_32S:
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+bool arch_reloc_is_pcrel(uint32_t type)
+{
+	return type == R_X86_64_PC32 || type == R_X86_64_PLT32 || type == R_X86_64_PC64;
+}
+
+const char *arch_reloc_name(uint32_t type)
+{
+	switch (type) {
+	case R_X86_64_64: return "R_X86_64_64";
+	case R_X86_64_PC64: return "R_X86_64_PC64";
+	case R_X86_64_PC32: return "R_X86_64_PC32";
+	case R_X86_64_PLT32: return "R_X86_64_PLT32";
+	case R_X86_64_32: return "R_X86_64_32";
+	case R_X86_64_32S: return "R_X86_64_32S";
+	default: return "unknown";
+	}
+}
+
+bool arch_is_branch(const struct section *sec, const struct reloc *r)
+{
+	unsigned char op;
+
+	if (!is_code(sec) || !sec->data || r->offset < 1)
+		return false;
+	if (r->type == R_X86_64_PLT32)
+		return true;
+	if (r->type != R_X86_64_PC32)
+		return false;
+	/*
+	 * The byte before the displacement is e8 (call), e9 (jmp), or the second byte of 0f 8x
+	 * (jcc). In a memory operand it is a ModRM byte with mod 0 and r/m 5, none of these.
+	 */
+	op = sec->data[r->offset - 1];
+	if (op == 0xe8 || op == 0xe9)
+		return true;
+	return r->offset >= 2 && sec->data[r->offset - 2] == 0x0f && (op & 0xf0) == 0x80;
+}
+
+/* One decoder for the whole run: opening one costs more than decoding a function. */
+static csh decoder(void)
+{
+	static csh handle;
+	static bool open;
+
+	if (!open) {
+		if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK) {
+			diag_error("cannot start the instruction decoder; is libcapstone intact?");
+			exit(EXIT_ERROR);
+		}
+		cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
+		open = true;
+	}
+	return handle;
+}
+
+int arch_pcrel_end(const struct section *sec, uint64_t start, uint64_t offset)
+{
+	csh handle = decoder();
+	cs_insn *insn = cs_malloc(handle);
+	const uint8_t *code = sec->data + start;
+	size_t left = sec->size - start;
+	uint64_t at = start;
+	int end = -1;
+
+	while (insn && at <= offset && cs_disasm_iter(handle, &code, &left, &at, insn)) {
+		if (at > offset) {
+			end = at - offset;
+			break;
+		}
+	}
+	cs_free(insn, 1);
+	return end >= 4 && end <= 8 ? end : -1;
+}
+
+static bool is_direct_branch(csh handle, const cs_insn *insn)
+{
+	const cs_x86 *x = &insn->detail->x86;
+
+	if (!cs_insn_group(handle, insn, CS_GRP_JUMP) && !cs_insn_group(handle, insn, CS_GRP_CALL))
+		return false;
+	return x->op_count == 1 && x->operands[0].type == X86_OP_IMM;
+}
+
+void arch_find_branches(const struct section *sec, uint64_t start, uint64_t end,
+			void (*fn)(void *arg, uint64_t field, unsigned int width, uint64_t target),
+			void *arg)
+{
+	csh handle = decoder();
+	cs_insn *insn = cs_malloc(handle);
+	const uint8_t *code = sec->data + start;
+	size_t left = end - start;
+	uint64_t at = start;
+
+	while (insn && left) {
+		uint64_t target;
+		unsigned int width;
+
+		if (!cs_disasm_iter(handle, &code, &left, &at, insn)) {
+			/* Data between functions, or an instruction that the decoder doesn't know. */
+			code++;
+			left--;
+			at++;
+			continue;
+		}
+		if (!is_direct_branch(handle, insn))
+			continue;
+		target = insn->detail->x86.operands[0].imm;
+		width = insn->detail->x86.encoding.imm_size;
+		if ((target < start || target >= end) && target <= sec->size)
+			fn(arg, at - width, width, target);
+	}
+	cs_free(insn, 1);
+}
+
+uint32_t arch_branch_reloc(void)
+{
+	return R_X86_64_PLT32;
+}
+
+int arch_branch_bias(void)
+{
+	return 4;
+}
+
+bool arch_is_prefix_symbol(const char *name)
+{
+	return has_prefix(name, "__pfx_") || has_prefix(name, "__cfi_");
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the passes need to know about a processor and about the kernel's tables for it. One file
+ * per architecture implements this (arch-x86_64.c); no pass asks which one it is.
+ */
+#ifndef KPATCH_ARCH_H
+#define KPATCH_ARCH_H
+
+#include "elf-file.h"
+
+enum table_kind {
+	/*
+	 * An array of entries that describe code. An entry belongs to the code that its first
+	 * relocated field points to and is taken together with it.
+	 */
+	TABLE_ENTRIES,
+	/* The addresses of the ORC unwind table; the entries are in the TABLE_ORC_DATA section. */
+	TABLE_ORC_IP,
+	TABLE_ORC_DATA,
+	/* Nameless pieces that entries or code refer to; a piece starts where a reference points. */
+	TABLE_POOL,
+	/*
+	 * Read by the link or at boot or load time to register something. What is in there for the
+	 * running kernel has had its effect: it can neither be changed nor added to.
+	 */
+	TABLE_REGISTRY,
+	/* Meant for tools of the kernel's build only, and not part of the kernel. */
+	TABLE_DROPPED,
+};
+
+struct arch_table {
+	const char *name;	/* of the section; a trailing '*' stands for any ending */
+	enum table_kind kind;
+	/*
+	 * Size of an entry: of this structure in the target kernel, or, where the entry is a bare
+	 * pointer, fixed.
+	 */
+	const char *struct_name;
+	const char *env;	/* environment variable that gives it, for kpatch's wrappers */
+	unsigned int fixed_size;
+	const char *what;	/* for messages: "the exception table" */
+};
+
+/* The table that a section is, or NULL for ordinary code and data. */
+const struct arch_table *arch_table(const char *section);
+
+/* Bytes that a relocation of this type changes; 0: a type that kernel objects never have. */
+unsigned int arch_reloc_width(uint32_t type);
+
+/* Is the relocated field relative to its own position? */
+bool arch_reloc_is_pcrel(uint32_t type);
+
+const char *arch_reloc_name(uint32_t type);
+
+/* Does the relocation belong to a direct call or jump? */
+bool arch_is_branch(const struct section *sec, const struct reloc *r);
+
+/*
+ * Position-relative fields count from the end of their instruction, which is 4 bytes behind the
+ * field's start, or more if an immediate operand follows. Returns that distance for a field at
+ * offset, decoding the code that starts at start (an instruction's first byte); -1 when it cannot
+ * be decoded.
+ */
+int arch_pcrel_end(const struct section *sec, uint64_t start, uint64_t offset);
+
+/*
+ * The assembler resolves branches between functions of one section by itself. Calls fn for each
+ * direct branch in [start, end) that leaves this range and has no relocation: with the place and
+ * the width of its displacement and the target's offset in the section.
+ */
+void arch_find_branches(const struct section *sec, uint64_t start, uint64_t end,
+			void (*fn)(void *arg, uint64_t field, unsigned int width, uint64_t target),
+			void *arg);
+
+/* The relocation type that does to a displacement what the assembler did. */
+uint32_t arch_branch_reloc(void);
+
+/* What to subtract from the target's offset to get the addend of arch_branch_reloc(). */
+int arch_branch_bias(void);
+
+/*
+ * Bytes of code that stand in front of a function's entry under a symbol of their own (__pfx_foo,
+ * __cfi_foo): is name such a symbol?
+ */
+bool arch_is_prefix_symbol(const char *name);
+
+/* The section that lists the places of calls to ftrace, and the size of its entries. */
+#define ARCH_MCOUNT_SECTION "__mcount_loc"
+
+#endif

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Symbol tables and exports of the running kernel; see symtab.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "symtab.h"
+
+#define MAX_FIELDS 10
+
+/* Split line in place at the characters of sep; runs of blanks count as one when sep is " ". */
+static unsigned int split(char *line, char sep, char *field[MAX_FIELDS])
+{
+	unsigned int n = 0;
+
+	while (n < MAX_FIELDS) {
+		if (sep == ' ')
+			line += strspn(line, " \t");
+		if (sep == ' ' && !*line)
+			break;
+		field[n++] = line;
+		line += sep == ' ' ? strcspn(line, " \t") : strcspn(line, "\t");
+		if (!*line)
+			break;
+		*line++ = '\0';
+	}
+	return n;
+}
+
+static void add_symbol(struct symtab *tab, size_t *room, const char *name, uint64_t addr, char type)
+{
+	if (tab->nsyms == *room) {
+		*room = *room ? *room * 2 : 4096;
+		tab->syms = xrealloc(tab->syms, *room, sizeof(*tab->syms));
+	}
+	tab->syms[tab->nsyms++] =
+		(struct ksym){ .name = xstrdup(name), .addr = addr, .type = type };
+}
+
+static int add_struct(struct symtab *tab, const char *name, const char *size)
+{
+	struct kstruct *s;
+	char *end;
+	unsigned long n = strtoul(size, &end, 10);
+
+	if (!n || n > 65536 || *end)
+		return -1;
+	s = xcalloc(1, sizeof(*s));
+	s->name = xstrdup(name);
+	s->size = n;
+	HASH_ADD_KEYPTR(hh, tab->structs, s->name, strlen(s->name), s);
+	return 0;
+}
+
+/* kpatch-symtab: fields separated by tabs, the first one says what the line is. */
+static int own_line(struct symtab *tab, size_t *room, char *line)
+{
+	char *f[MAX_FIELDS], *end;
+	unsigned int n = split(line, '\t', f);
+	uint64_t addr;
+
+	if (!strcmp(f[0], "sym")) {
+		if (n < 4 || strlen(f[2]) != 1)
+			return -1;
+		addr = strtoull(f[1], &end, 16);
+		if (*end || end == f[1])
+			return -1;
+		add_symbol(tab, room, f[3], addr, f[2][0]);
+	} else if (!strcmp(f[0], "struct")) {
+		return n < 3 ? -1 : add_struct(tab, f[1], f[2]);
+	}
+	return 0;
+}
+
+/* nm's letter for a line of readelf; 0: not one that kallsyms lists. */
+static char readelf_letter(const char *type, const char *bind, const char *ndx)
+{
+	bool weak = !strcmp(bind, "WEAK"), local = !strcmp(bind, "LOCAL");
+	char letter;
+
+	if (!strcmp(ndx, "UND") || !strcmp(type, "SECTION") || !strcmp(type, "FILE"))
+		return 0;
+	if (!strcmp(type, "FUNC"))
+		letter = weak ? 'W' : 'T';
+	else if (!strcmp(type, "OBJECT"))
+		letter = weak ? 'V' : 'D';
+	else if (!strcmp(ndx, "ABS"))
+		letter = 'A';
+	else
+		letter = weak ? 'W' : 'T';
+	return local ? letter + ('a' - 'A') : letter;
+}
+
+/* "  12: ffffffff81000000    34 FUNC    GLOBAL DEFAULT    1 name" */
+static int readelf_line(struct symtab *tab, size_t *room, char *line)
+{
+	char *f[MAX_FIELDS], *end, letter;
+	unsigned int n = split(line, ' ', f);
+	uint64_t addr;
+
+	/* Headings, and symbols without a name. */
+	if (n < 8 || f[0][strlen(f[0]) - 1] != ':' || !strcmp(f[0], "Num:"))
+		return 0;
+	addr = strtoull(f[1], &end, 16);
+	if (*end || end == f[1])
+		return -1;
+	letter = readelf_letter(f[3], f[4], f[6]);
+	if (letter)
+		add_symbol(tab, room, f[7], addr, letter);
+	return 0;
+}
+
+static int by_address_order(const void *a, const void *b)
+{
+	const struct ksym *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return (int)x->pos - (int)y->pos;
+}
+
+static void make_index(struct symtab *tab)
+{
+	for (size_t i = 0; i < tab->nsyms; i++) {
+		struct ksym *k = &tab->syms[i];
+		struct kname *kn;
+
+		HASH_FIND_STR(tab->names, k->name, kn);
+		if (!kn) {
+			kn = xcalloc(1, sizeof(*kn));
+			kn->name = k->name;
+			kn->first = k;
+			HASH_ADD_KEYPTR(hh, tab->names, kn->name, strlen(kn->name), kn);
+		} else {
+			kn->last->next = k;
+		}
+		kn->last = k;
+		k->pos = ++kn->count;
+	}
+}
+
+int symtab_read(struct symtab *tab, const char *path, bool by_address)
+{
+	FILE *in = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0, len = 0, lineno = 0;
+	bool own = false;
+	ssize_t n;
+	int err = 0;
+
+	memset(tab, 0, sizeof(*tab));
+	if (!in)
+		return diag_error("%s: %s; is the path right?", path, strerror(errno));
+	while (!err && (n = getline(&line, &len, in)) >= 0) {
+		if (n && line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		if (!lineno++ && !strncmp(line, "kpatch-symtab\t", 14)) {
+			own = true;
+			continue;
+		}
+		err = own ? own_line(tab, &room, line) : readelf_line(tab, &room, line);
+	}
+	if (err)
+		diag_error("%s: line %zu is damaged; make the file again", path, lineno);
+	else if (ferror(in))
+		err = diag_error("%s: %s", path, strerror(errno));
+	else if (!tab->nsyms)
+		err = diag_error("%s: no symbols; is it the output of kpatch-image symtab or readelf -sW?",
+				 path);
+	free(line);
+	fclose(in);
+	if (err)
+		return -1;
+	if (!own && by_address) {
+		for (size_t i = 0; i < tab->nsyms; i++)
+			tab->syms[i].pos = i;
+		qsort(tab->syms, tab->nsyms, sizeof(*tab->syms), by_address_order);
+	}
+	make_index(tab);
+	return 0;
+}
+
+void symtab_free(struct symtab *tab)
+{
+	struct kname *kn, *ktmp;
+	struct kstruct *s, *stmp;
+
+	HASH_ITER(hh, tab->names, kn, ktmp) {
+		HASH_DEL(tab->names, kn);
+		free(kn);
+	}
+	HASH_ITER(hh, tab->structs, s, stmp) {
+		HASH_DEL(tab->structs, s);
+		free(s->name);
+		free(s);
+	}
+	for (size_t i = 0; i < tab->nsyms; i++)
+		free(tab->syms[i].name);
+	free(tab->syms);
+	memset(tab, 0, sizeof(*tab));
+}
+
+const struct kname *symtab_find(const struct symtab *tab, const char *name)
+{
+	struct kname *kn;
+
+	HASH_FIND_STR(tab->names, name, kn);
+	return kn;
+}
+
+unsigned int symtab_struct_size(const struct symtab *tab, const char *name)
+{
+	struct kstruct *s;
+
+	HASH_FIND_STR(tab->structs, name, s);
+	return s ? s->size : 0;
+}
+
+/* "foo-bar" and "drivers/net/foo-bar" are the module foo_bar. */
+static char *module_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name = xstrdup(slash ? slash + 1 : path);
+
+	for (char *c = name; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	return name;
+}
+
+int exports_read(struct exports *ex, const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char *line = NULL, *f[MAX_FIELDS];
+	size_t len = 0, lineno = 0;
+	ssize_t n;
+	int err = 0;
+
+	memset(ex, 0, sizeof(*ex));
+	if (!in)
+		return diag_error("%s: %s; is the path right?", path, strerror(errno));
+	while (!err && (n = getline(&line, &len, in)) >= 0) {
+		struct export *e, *old;
+		unsigned int fields;
+
+		lineno++;
+		if (n && line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		fields = split(line, '\t', f);
+		if (fields < 4) {
+			err = diag_error("%s: line %zu is damaged; is it a Module.symvers?", path, lineno);
+			break;
+		}
+		HASH_FIND_STR(ex->names, f[1], old);
+		if (old)
+			continue;
+		e = xcalloc(1, sizeof(*e));
+		e->name = xstrdup(f[1]);
+		e->owner = module_name(f[2]);
+		e->ns = xstrdup(fields > 4 ? f[4] : "");
+		HASH_ADD_KEYPTR(hh, ex->names, e->name, strlen(e->name), e);
+	}
+	if (!err && ferror(in))
+		err = diag_error("%s: %s", path, strerror(errno));
+	free(line);
+	fclose(in);
+	return err;
+}
+
+void exports_free(struct exports *ex)
+{
+	struct export *e, *tmp;
+
+	HASH_ITER(hh, ex->names, e, tmp) {
+		HASH_DEL(ex->names, e);
+		free(e->name);
+		free(e->owner);
+		free(e->ns);
+		free(e);
+	}
+}
+
+const struct export *exports_find(const struct exports *ex, const char *name)
+{
+	struct export *e;
+
+	HASH_FIND_STR(ex->names, name, e);
+	return e;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is known about the running kernel besides its objects: the symbols that kallsyms knows, in
+ * its order, sizes of structures, and the exports of all modules with their namespaces.
+ */
+#ifndef KPATCH_SYMTAB_H
+#define KPATCH_SYMTAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+/* One symbol of the running kernel. */
+struct ksym {
+	char *name;
+	uint64_t addr;
+	char type;		/* nm's letter */
+	unsigned int pos;	/* 1, 2, ... among the symbols of this name */
+	struct ksym *next;	/* the next one of this name */
+};
+
+/* All symbols of one name. */
+struct kname {
+	const char *name;
+	struct ksym *first, *last;
+	unsigned int count;
+	UT_hash_handle hh;
+};
+
+struct kstruct {
+	char *name;
+	unsigned int size;
+	UT_hash_handle hh;
+};
+
+/* The symbol table of one object: vmlinux or a module. */
+struct symtab {
+	struct ksym *syms;	/* in the file's order */
+	size_t nsyms;
+	struct kname *names;	/* hash */
+	struct kstruct *structs;	/* hash */
+};
+
+/*
+ * Read a file in the format of "kpatch-image symtab" or the text of "readelf -sW". With by_address
+ * the order of a readelf text is made the order of addresses, as kallsyms has it for vmlinux.
+ * Returns 0, or -1 after a message.
+ */
+int symtab_read(struct symtab *tab, const char *path, bool by_address);
+void symtab_free(struct symtab *tab);
+
+const struct kname *symtab_find(const struct symtab *tab, const char *name);
+
+/* Size of a structure of the target kernel; 0: not known. */
+unsigned int symtab_struct_size(const struct symtab *tab, const char *name);
+
+static inline bool ksym_is_global(const struct ksym *k)
+{
+	return k->type >= 'A' && k->type <= 'Z';
+}
+
+static inline bool ksym_is_weak(const struct ksym *k)
+{
+	return k->type == 'W' || k->type == 'V';
+}
+
+static inline bool ksym_is_code(const struct ksym *k)
+{
+	return k->type == 't' || k->type == 'T' || k->type == 'W' || k->type == 'w';
+}
+
+/* A line of Module.symvers. */
+struct export {
+	char *name;
+	char *owner;		/* "vmlinux", or the module's name with underscores */
+	char *ns;		/* "" when the symbol is in no namespace */
+	UT_hash_handle hh;
+};
+
+struct exports {
+	struct export *names;	/* hash */
+};
+
+int exports_read(struct exports *ex, const char *path);
+void exports_free(struct exports *ex);
+const struct export *exports_find(const struct exports *ex, const char *name);
+
+#endif
