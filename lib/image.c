@@ -270,9 +270,11 @@ static char *banner_release(const struct image *img)
 
 	for (size_t i = 1; i < img->nr_sections; i++) {
 		const struct image_section *sec = &img->sections[i];
-		const unsigned char *p = sec->data, *end = sec->data + sec->size;
+		const unsigned char *p = sec->data, *end;
 
-		while (sec->data && (p = memmem(p, end - p, start, sizeof(start) - 1))) {
+		if (!p)
+			continue;
+		for (end = p + sec->size; (p = memmem(p, end - p, start, sizeof(start) - 1));) {
 			char *release;
 
 			p += sizeof(start) - 1;
@@ -345,12 +347,10 @@ const struct image_section *image_section(const struct image *img, const char *n
 
 const struct image_section *image_section_at(const struct image *img, uint64_t addr)
 {
-	enum { ALLOC = 2 /* SHF_ALLOC */, TLS = 0x400 /* SHF_TLS */ };
-
 	for (size_t i = 1; i < img->nr_sections; i++) {
 		const struct image_section *sec = &img->sections[i];
 
-		if ((sec->flags & ALLOC) && !(sec->flags & TLS) && addr >= sec->addr &&
+		if ((sec->flags & SHF_ALLOC) && !(sec->flags & SHF_TLS) && addr >= sec->addr &&
 		    addr - sec->addr < sec->size)
 			return sec;
 	}

@@ -64,8 +64,8 @@ static uint32_t le32(const unsigned char *p)
 
 /*
  * A u32 length before each block. The stream has no end mark: the kernel's build puts the raw size
- * behind it, which reads like the length of one more block. So does the damage that cuts a stream
- * between two blocks. The caller knows the true size and compares.
+ * behind it (the caller leaves that out). A stream that was cut between two blocks looks whole; the
+ * caller knows the true size and compares.
  */
 static int unpack_lz4(const char *path, const unsigned char *in, size_t len, struct buffer *out)
 {
@@ -81,8 +81,6 @@ static int unpack_lz4(const char *path, const unsigned char *in, size_t len, str
 			continue;
 		}
 		if (!size || size > len - pos - 4) {
-			if (len - pos == 4 && out->size)
-				return 0;
 			return damaged(path, "lz4", "a block is cut short");
 		}
 		if (buffer_grow(out, LZ4_BLOCK, UNPACK_LIMIT + LZ4_BLOCK) || out->size > UNPACK_LIMIT)

@@ -29,7 +29,7 @@ const char *unpack_format(const unsigned char *in, size_t len);
 
 /*
  * Unpack LEN bytes at IN to OUT, which starts out empty and is empty again after an error.
- * PATH is for messages. Bytes behind the stream's end are ignored.
+ * PATH is for messages. Bytes behind the stream are ignored, except after lz4, which has no end mark.
  * Returns 0, or -1 after a message.
  */
 int unpack(const char *path, const unsigned char *in, size_t len, struct buffer *out);
