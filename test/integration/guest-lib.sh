@@ -150,5 +150,5 @@ livepatch_state()
 # OBJECT/FUNCTION,POSITION per line, sorted.
 patched_functions()
 {
-	(cd "/sys/kernel/livepatch/$1" && ls -d ./*/*,* | sed 's,^\./,,' | sort)
+	(cd "/sys/kernel/livepatch/$1" && find . -mindepth 2 -maxdepth 2 -name '*,*' | sed 's,^\./,,' | sort)
 }
