@@ -35,14 +35,19 @@ static uint32_t le32(const unsigned char *p)
 	return le16(p) | le16(p + 2) << 16;
 }
 
+bool image_name_ends(const char *s, size_t len)
+{
+	return memchr(s, 0, len < IMAGE_MAX_NAME + 1 ? len : IMAGE_MAX_NAME + 1);
+}
+
 bool image_is_word(const char *s)
 {
-	if (!*s)
-		return false;
-	for (; *s; s++)
-		if ((unsigned char)*s <= ' ' || *s == 0x7f)
+	size_t n = 0;
+
+	for (; s[n]; n++)
+		if (n == IMAGE_MAX_NAME || (unsigned char)s[n] <= ' ' || s[n] == 0x7f)
 			return false;
-	return true;
+	return n;
 }
 
 /* The word at S, which ends at a blank or NUL within LEN bytes; NULL when there is none. */
@@ -141,7 +146,7 @@ static int unpack_bzimage(struct image *img)
 /* Check every section once; names and contents must lie inside the file. */
 static int read_sections(struct image *img, Elf *elf)
 {
-	size_t strndx, names_size;
+	size_t strndx, names_size, total = 0;
 	const unsigned char *names;
 	Elf64_Shdr *sh;
 
@@ -174,6 +179,11 @@ static int read_sections(struct image *img, Elf *elf)
 			return diag_error("%s: section %zu: beyond the end of the file; "
 					  "get the file again", img->path, i);
 		sec->data = img->elf.data + sh->sh_offset;
+		total += sec->size;
+		/* Whoever looks through all sections must not look at the same bytes again and again. */
+		if (total > 2 * img->elf.size)
+			return diag_error("%s: section %zu: overlaps others; get the file again",
+					  img->path, i);
 	}
 
 	names = img->sections[strndx].data;
@@ -184,8 +194,8 @@ static int read_sections(struct image *img, Elf *elf)
 			continue;
 		sh = elf64_getshdr(elf_getscn(elf, i));
 		if (sh->sh_name >= names_size ||
-		    !memchr(names + sh->sh_name, 0, names_size - sh->sh_name))
-			return diag_error("%s: section %zu: its name is beyond the end of the names; "
+		    !image_name_ends((const char *)names + sh->sh_name, names_size - sh->sh_name))
+			return diag_error("%s: section %zu: its name is damaged; "
 					  "get the file again", img->path, i);
 		img->sections[i].name = (const char *)names + sh->sh_name;
 	}

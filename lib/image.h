@@ -53,7 +53,16 @@ const struct image_section *image_section_at(const struct image *img, uint64_t a
  */
 const unsigned char *image_bytes(const struct image *img, uint64_t addr, size_t len);
 
-/* Whether S is safe in a line of text: at least one byte, no blanks and no control characters. */
+/* No name of a section or symbol is longer; the kernel's KSYM_NAME_LEN is 512. */
+#define IMAGE_MAX_NAME 4096
+
+/* Whether S, of which LEN bytes can be read, ends within them and is not too long. */
+bool image_name_ends(const char *s, size_t len);
+
+/*
+ * Whether S is safe in a line of text: at least one byte, no blanks and no control characters, not
+ * too long.
+ */
 bool image_is_word(const char *s);
 
 #endif

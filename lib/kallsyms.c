@@ -349,6 +349,9 @@ static void search_section(const struct image_section *sec, struct search *searc
 {
 	struct tables t = { .sec = sec };
 
+	if (!spend(search, sec->size / 4))
+		return;
+
 	for (size_t pos = 8; pos + INDEX_SIZE <= sec->size; pos += 4) {
 		const unsigned char *p = sec->data + pos;
 		size_t i;
