@@ -44,6 +44,8 @@ static const struct arch_table tables[] = {
 	{ ".con_initcall.init", TABLE_REGISTRY, NULL, NULL, 0, "the list of initcalls" },
 	{ ".exitcall*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exitcalls" },
 	{ ".meminit.*", TABLE_REGISTRY, NULL, NULL, 0, "initialisation code or data" },
+	/* Comes with each entry of ___ksymtab, which says it better. */
+	{ "__ksymtab_strings", TABLE_DROPPED, NULL, NULL, 0, NULL },
 	{ "___ksymtab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
 	{ "__ksymtab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
 	{ "___kcrctab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },

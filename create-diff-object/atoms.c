@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * First pass: cut the sections of an object into atoms, and find out which atom each relocation
+ * means, whatever symbol it is spelled with.
+ */
+#include <stdlib.h>
+
+#include "diag.h"
+#include "diff.h"
+
+/* Names that stand for a place in a section but for nothing of their own. */
+static bool is_label(const char *name)
+{
+	return has_prefix(name, ".L") || !*name || name[0] == '$';
+}
+
+static bool names_something(const struct symbol *s)
+{
+	unsigned int type = symbol_type(s);
+
+	return s->sec && type != STT_SECTION && type != STT_FILE && !is_label(s->name);
+}
+
+bool is_named(const struct atom *a)
+{
+	return a->syms;
+}
+
+const char *atom_name(const struct atom *a)
+{
+	return a->syms ? a->syms->name : a->sec->name;
+}
+
+const char *atom_title(const struct atom *a)
+{
+	if (a->kind == ATOM_STRING)
+		return xasprintf("\"%.40s\"", (const char *)a->sec->data + a->off);
+	if (!is_named(a))
+		return xasprintf("%s+0x%lx", a->sec->name, (unsigned long)a->off);
+	return is_code(a->sec) ? xasprintf("%s()", a->syms->name) : a->syms->name;
+}
+
+bool is_global_atom(const struct atom *a)
+{
+	for (const struct symbol *s = a->syms; s; s = s->next)
+		if (!is_local_symbol(s))
+			return true;
+	return false;
+}
+
+static struct atom *new_atom(struct section *sec, size_t *room, uint64_t off, uint64_t size,
+			     enum atom_kind kind)
+{
+	struct atom *a = xcalloc(1, sizeof(*a));
+
+	a->sec = sec;
+	a->off = off;
+	a->size = size;
+	a->kind = kind;
+	a->entries_end = &a->entries;
+	if (sec->natoms == *room) {
+		*room = *room ? *room * 2 : 4;
+		sec->atoms = xrealloc(sec->atoms, *room, sizeof(*sec->atoms));
+	}
+	sec->atoms[sec->natoms++] = a;
+	return a;
+}
+
+/* The last atom that starts at or before off; the first one if there is none. */
+struct atom *atom_at(const struct section *sec, uint64_t off)
+{
+	size_t lo = 0, hi = sec->natoms;
+
+	if (!hi)
+		return NULL;
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (sec->atoms[mid]->off <= off)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return sec->atoms[lo];
+}
+
+/* The symbols of one section, in the order in which they start. */
+struct section_symbols {
+	struct symbol **sym;
+	size_t n, room;
+};
+
+/*
+ * A name in front of others at the same place: functions and objects before labels, larger before
+ * smaller, global before local, then the order of the symbol table.
+ */
+static int by_place(const void *x, const void *y)
+{
+	const struct symbol *a = *(struct symbol *const *)x, *b = *(struct symbol *const *)y;
+
+	if (a->sym.st_value != b->sym.st_value)
+		return a->sym.st_value < b->sym.st_value ? -1 : 1;
+	if (a->sym.st_size != b->sym.st_size)
+		return a->sym.st_size > b->sym.st_size ? -1 : 1;
+	if ((symbol_type(a) == STT_NOTYPE) != (symbol_type(b) == STT_NOTYPE))
+		return symbol_type(a) == STT_NOTYPE ? 1 : -1;
+	if (is_local_symbol(a) != is_local_symbol(b))
+		return is_local_symbol(a) ? 1 : -1;
+	return a->index < b->index ? -1 : 1;
+}
+
+static bool has_reloc_between(const struct section *sec, uint64_t from, uint64_t to)
+{
+	size_t lo = 0, hi = sec->nrelocs;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (sec->relocs[mid].offset < from)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < sec->nrelocs && sec->relocs[lo].offset < to;
+}
+
+static bool is_filler(const struct section *sec, uint64_t from, uint64_t to)
+{
+	if (is_code(sec))
+		return !has_reloc_between(sec, from, to);
+	for (uint64_t i = from; sec->data && i < to; i++)
+		if (sec->data[i])
+			return false;
+	return !has_reloc_between(sec, from, to);
+}
+
+static void cut_at_symbols(struct section *sec, struct section_symbols *list, enum atom_kind kind)
+{
+	uint64_t end = 0, prefix = 0;
+	struct atom *a = NULL;
+	struct symbol **tail = NULL;
+	bool have_prefix = false;
+	size_t room = 0;
+
+	qsort(list->sym, list->n, sizeof(*list->sym), by_place);
+	for (size_t i = 0; i < list->n; i++) {
+		struct symbol *s = list->sym[i];
+		uint64_t start = s->sym.st_value, size = s->sym.st_size;
+
+		if (a && (start < end || (start == a->off + a->entry && !have_prefix))) {
+			/* Another name of the same thing, or a label inside of it. */
+			s->atom = a;
+			if (start == a->off + a->entry) {
+				*tail = s;
+				tail = &s->next;
+			}
+			if (start + size > end) {
+				end = start + size;
+				a->size = end - a->off;
+			}
+			continue;
+		}
+		if (is_code(sec) && arch_is_prefix_symbol(s->name)) {
+			prefix = have_prefix ? prefix : start;
+			have_prefix = true;
+			continue;
+		}
+		if (!size) {
+			uint64_t next = sec->size;
+
+			for (size_t j = i + 1; j < list->n; j++)
+				if (list->sym[j]->sym.st_value > start) {
+					next = list->sym[j]->sym.st_value;
+					break;
+				}
+			/* An object of size 0 (struct lock_class_key without lockdep) ends where it starts. */
+			size = symbol_type(s) == STT_OBJECT && start < sec->size && list->n > 1 ?
+				       0 : next - start;
+		}
+		if (!have_prefix)
+			prefix = start;
+		if (prefix > end && !is_filler(sec, end, prefix))
+			new_atom(sec, &room, end, prefix - end, kind);
+		a = new_atom(sec, &room, prefix, start + size - prefix, kind);
+		a->entry = start - prefix;
+		have_prefix = false;
+		a->syms = s;
+		tail = &s->next;
+		s->atom = a;
+		end = start + size;
+	}
+	if (end < sec->size && !is_filler(sec, end, sec->size))
+		new_atom(sec, &room, end, sec->size - end, kind);
+	else if (!sec->natoms && sec->size)
+		new_atom(sec, &room, 0, sec->size, kind);
+}
+
+static int cut_strings(const struct elf_file *file, struct section *sec)
+{
+	size_t room = 0;
+
+	if (sec->size && (!sec->data || sec->data[sec->size - 1]))
+		return diag_error("%s: section %s: its last string does not end; is the file damaged?",
+				  file->path, sec->name);
+	for (uint64_t off = 0; off < sec->size;) {
+		size_t n = strlen((const char *)sec->data + off) + 1;
+
+		new_atom(sec, &room, off, n, ATOM_STRING);
+		off += n;
+	}
+	return 0;
+}
+
+static int cut_evenly(const struct elf_file *file, struct section *sec, uint64_t size,
+		      enum atom_kind kind, bool last_may_be_short)
+{
+	size_t room = 0;
+
+	if (!size || (sec->size % size && !last_may_be_short))
+		return diag_error("%s: section %s: its size 0x%lx is no multiple of the entry size %lu; does the symbol table belong to this kernel?",
+				  file->path, sec->name, (unsigned long)sec->size, (unsigned long)size);
+	for (uint64_t off = 0; off < sec->size; off += size)
+		new_atom(sec, &room, off, sec->size - off < size ? sec->size - off : size, kind);
+	return 0;
+}
+
+/* Size of the entries of a table in the target kernel; 0 after a message. */
+static unsigned int entry_size(const struct diff *d, const struct section *sec)
+{
+	const struct arch_table *t = sec->table;
+	const char *env;
+	unsigned int size = t->fixed_size;
+
+	if (size)
+		return size;
+	env = t->env ? getenv(t->env) : NULL;
+	if (env)
+		size = strtoul(env, NULL, 0);
+	if (!size)
+		size = symtab_struct_size(&d->own_symtab, t->struct_name);
+	if (!size)
+		size = symtab_struct_size(&d->vmlinux_symtab, t->struct_name);
+	if (!size || size > 4096) {
+		diag_error("section %s: the size of struct %s is not known; give a symbol table made by kpatch-image, or set %s",
+			   sec->name, t->struct_name, t->env);
+		return 0;
+	}
+	return size;
+}
+
+/*
+ * Pieces of a pool have no names; one starts wherever something points into the section. Fields in
+ * code that point here are branches and never have an immediate operand behind them.
+ */
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void cut_pool(struct elf_file *file, struct section *pool)
+{
+	uint64_t *starts = NULL, end;
+	size_t n = 0, starts_room = 0, room = 0;
+
+	for_each_section(file, s) {
+		for_each_reloc(s, r) {
+			uint64_t at;
+
+			if (r->sym->sec != pool)
+				continue;
+			/* What describes the pool itself (ORC, returns) does not start a piece. */
+			if (s->table && s->table->kind != TABLE_POOL &&
+			    strcmp(s->name, ".altinstructions") && strcmp(s->name, "__ex_table"))
+				continue;
+			at = r->sym->sym.st_value + r->addend;
+			if (is_code(s) && arch_reloc_is_pcrel(r->type))
+				at += 4;
+			if (at >= pool->size)
+				continue;
+			if (n == starts_room) {
+				starts_room = starts_room ? starts_room * 2 : 64;
+				starts = xrealloc(starts, starts_room, sizeof(*starts));
+			}
+			starts[n++] = at;
+		}
+	}
+	qsort(starts, n, sizeof(*starts), compare_u64);
+	for (size_t i = 0; i < n; i++) {
+		if (i && starts[i] == starts[i - 1])
+			continue;
+		end = pool->size;
+		for (size_t j = i + 1; j < n; j++)
+			if (starts[j] > starts[i]) {
+				end = starts[j];
+				break;
+			}
+		new_atom(pool, &room, starts[i], end - starts[i], ATOM_POOL);
+	}
+	free(starts);
+}
+
+static void slice_relocs(struct section *sec)
+{
+	size_t i = 0;
+
+	for (size_t n = 0; n < sec->natoms; n++) {
+		struct atom *a = sec->atoms[n];
+
+		while (i < sec->nrelocs && sec->relocs[i].offset < a->off)
+			i++;
+		a->relocs = sec->relocs + i;
+		while (i < sec->nrelocs && sec->relocs[i].offset < a->off + a->size) {
+			i++;
+			a->nrelocs++;
+		}
+	}
+}
+
+/*
+ * Branches between functions that share a section have no relocation. Give them one, so that the
+ * functions can be compared and moved apart.
+ */
+struct branch_search {
+	struct section *sec;
+	struct atom *atom;
+	struct elf_file *file;
+	struct reloc *found;
+	size_t n, room;
+};
+
+static void found_branch(void *arg, uint64_t field, unsigned int width, uint64_t target)
+{
+	struct branch_search *search = arg;
+	struct section *sec = search->sec;
+
+	if (has_reloc_between(sec, field, field + 1))
+		return;
+	if (width != 4 || !sec->secsym) {
+		search->atom->stuck = true;
+		return;
+	}
+	if (search->n == search->room) {
+		search->room = search->room ? search->room * 2 : 16;
+		search->found = xrealloc(search->found, search->room, sizeof(*search->found));
+	}
+	search->found[search->n++] = (struct reloc){ .offset = field, .type = arch_branch_reloc(),
+						     .sym = sec->secsym,
+						     .addend = (int64_t)target - arch_branch_bias() };
+}
+
+static int by_reloc_offset(const void *a, const void *b)
+{
+	const struct reloc *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static void relocate_branches(struct elf_file *file, struct section *sec)
+{
+	struct branch_search search = { .sec = sec, .file = file };
+
+	for (size_t i = 0; i < sec->natoms; i++) {
+		struct atom *a = sec->atoms[i];
+
+		search.atom = a;
+		if (a->size)
+			arch_find_branches(sec, a->off, a->off + a->size, found_branch, &search);
+	}
+	if (search.n) {
+		sec->relocs = xrealloc(sec->relocs, sec->nrelocs + search.n, sizeof(*sec->relocs));
+		memcpy(sec->relocs + sec->nrelocs, search.found, search.n * sizeof(*search.found));
+		sec->nrelocs += search.n;
+		qsort(sec->relocs, sec->nrelocs, sizeof(*sec->relocs), by_reloc_offset);
+	}
+	free(search.found);
+}
+
+/* Offset in its section of what a relocation means, seen from atom a of section sec. */
+static int64_t target_offset(const struct section *sec, const struct atom *a, const struct reloc *r,
+			     bool exact)
+{
+	int64_t at = (int64_t)r->sym->sym.st_value + r->addend;
+	int end = 4;
+
+	if (!is_code(sec) || !arch_reloc_is_pcrel(r->type))
+		return at;
+	if (exact && a && !arch_is_branch(sec, r)) {
+		end = arch_pcrel_end(sec, a->off + a->entry, r->offset);
+		if (end < 0)
+			end = 4;
+	}
+	return at + end;
+}
+
+static void resolve_reloc(const struct section *sec, const struct atom *a, struct reloc *r)
+{
+	struct section *in = r->sym->sec;
+	int64_t at;
+
+	if (!in || !in->natoms)
+		return;
+	if (r->sym->atom) {
+		/* The symbol says what is meant, however far away the addend points. */
+		r->target = r->sym->atom;
+		at = target_offset(sec, a, r, false);
+	} else if (in->natoms == 1) {
+		r->target = in->atoms[0];
+		at = target_offset(sec, a, r, false);
+	} else {
+		/*
+		 * Several things in that section: an immediate operand of 1, 2 or 4 bytes behind the
+		 * displacement can make the difference, so look at the instruction where it may.
+		 */
+		at = target_offset(sec, a, r, false);
+		if (at < 0 || atom_at(in, at) != atom_at(in, at + 4))
+			at = target_offset(sec, a, r, true);
+		r->target = atom_at(in, at < 0 ? 0 : at);
+	}
+	r->target_off = at - (int64_t)r->target->off;
+}
+
+static void resolve_relocs(struct elf_file *file)
+{
+	for_each_section(file, sec)
+		for (size_t i = 0; i < sec->natoms; i++) {
+			struct atom *a = sec->atoms[i];
+
+			for (size_t j = 0; j < a->nrelocs; j++)
+				resolve_reloc(sec, a, &a->relocs[j]);
+		}
+}
+
+/* Hang each entry of a table on the code that it describes. */
+static void attach_entries(struct elf_file *file)
+{
+	for_each_section(file, sec) {
+		if (!sec->table || sec->table->kind != TABLE_ENTRIES)
+			continue;
+		for (size_t i = 0; i < sec->natoms; i++) {
+			struct atom *e = sec->atoms[i], *code;
+
+			code = e->nrelocs ? e->relocs[0].target : NULL;
+			if (!code || !is_code(code->sec))
+				continue;
+			e->describes = code;
+			*code->entries_end = e;
+			code->entries_end = &e->next_entry;
+			if (!strcmp(sec->name, ARCH_MCOUNT_SECTION))
+				code->has_fentry = true;
+		}
+	}
+}
+
+static int cut_section(struct diff *d, struct elf_file *file, struct section *sec,
+		       struct section_symbols *list)
+{
+	unsigned int size;
+
+	sec->table = arch_table(sec->name);
+	if (sec->table && sec->table->kind == TABLE_DROPPED)
+		return 0;
+	if (!is_alloc(sec))
+		return 0;
+	if (sec->table) {
+		switch (sec->table->kind) {
+		case TABLE_REGISTRY:
+			cut_at_symbols(sec, list, ATOM_REGISTRY);
+			return 0;
+		case TABLE_POOL:
+			return 0;	/* once all relocations are known */
+		default:
+			size = entry_size(d, sec);
+			/* The last paravirt entry may lack its padding. */
+			return size ? cut_evenly(file, sec, size, ATOM_ENTRY, size > 8) : -1;
+		}
+	}
+	if (is_string_section(sec))
+		return cut_strings(file, sec);
+	if (is_constant_section(sec))
+		return cut_evenly(file, sec, sec->sh.sh_entsize, ATOM_CONST, false);
+	cut_at_symbols(sec, list, is_code(sec) ? ATOM_CODE : ATOM_DATA);
+	return 0;
+}
+
+int cut_into_atoms(struct diff *d, struct elf_file *file)
+{
+	struct section_symbols *lists = xcalloc(file->nsections, sizeof(*lists));
+	int err = 0;
+
+	for_each_symbol(file, s) {
+		struct section_symbols *list;
+
+		if (!names_something(s))
+			continue;
+		list = &lists[s->sec->index];
+		if (list->n == list->room) {
+			list->room = list->room ? list->room * 2 : 2;
+			list->sym = xrealloc(list->sym, list->room, sizeof(*list->sym));
+		}
+		list->sym[list->n++] = s;
+	}
+	for_each_section(file, sec) {
+		err = cut_section(d, file, sec, &lists[sec->index]);
+		if (err)
+			break;
+	}
+	for (size_t i = 0; i < file->nsections; i++)
+		free(lists[i].sym);
+	free(lists);
+	if (err)
+		return -1;
+
+	for_each_section(file, sec)
+		if (sec->table && sec->table->kind == TABLE_POOL && is_alloc(sec))
+			cut_pool(file, sec);
+	for_each_section(file, sec) {
+		if (is_code(sec) && sec->data && sec->natoms > 1 && !sec->table)
+			relocate_branches(file, sec);
+		slice_relocs(sec);
+	}
+	resolve_relocs(file);
+	attach_entries(file);
+	return 0;
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Third pass: what of the patched object does the same as its twin in the original?
+ *
+ * Two atoms are the same when their bytes are, relocated fields aside, and their relocations mean
+ * the same. For code that includes the table entries that describe it: a changed static key
+ * changes nothing but an entry of the jump label table.
+ */
+#include <stdlib.h>
+
+#include "diag.h"
+#include "diff.h"
+
+static bool same_atoms(struct atom *a, struct atom *b);
+
+/* Compare bytes and skip the fields of relocations. The relocations are at the same places. */
+static bool same_unrelocated_bytes(const struct atom *a, const struct atom *b)
+{
+	const unsigned char *x = a->sec->data, *y = b->sec->data;
+	uint64_t pos = 0;
+
+	if (!x || !y)
+		return !x && !y;
+	x += a->off;
+	y += b->off;
+	for (size_t i = 0; i <= a->nrelocs; i++) {
+		uint64_t end = i < a->nrelocs ? a->relocs[i].offset - a->off : a->size;
+
+		if (end > pos && memcmp(x + pos, y + pos, end - pos))
+			return false;
+		if (i < a->nrelocs)
+			pos = end + arch_reloc_width(a->relocs[i].type);
+	}
+	return true;
+}
+
+static bool same_strings(const struct atom *a, int64_t aoff, const struct atom *b, int64_t boff)
+{
+	if (aoff != boff || aoff < 0 || (uint64_t)aoff >= a->size || (uint64_t)boff >= b->size)
+		return a->size == b->size && aoff == boff &&
+		       !memcmp(a->sec->data + a->off, b->sec->data + b->off, a->size);
+	return !strcmp((const char *)a->sec->data + a->off + aoff,
+		       (const char *)b->sec->data + b->off + boff);
+}
+
+/* Both have no twin: equal things that exist on each side for themselves. */
+static bool same_private(struct atom *a, int64_t aoff, struct atom *b, int64_t boff)
+{
+	char *ka, *kb;
+	bool same;
+
+	if (a->kind != b->kind || aoff != boff)
+		return false;
+	if (is_named(a) != is_named(b))
+		return false;
+	if (is_named(a)) {
+		/* Without a twin, only what every version has a copy of can be the same. */
+		if (!a->own_copy || !b->own_copy)
+			return false;
+		ka = name_key(atom_name(a));
+		kb = name_key(atom_name(b));
+		same = !strcmp(ka, kb);
+		free(ka);
+		free(kb);
+		if (!same)
+			return false;
+	}
+	return same_atoms(a, b);
+}
+
+static bool same_targets(const struct reloc *r, const struct reloc *s)
+{
+	struct atom *a = r->target, *b = s->target;
+
+	if (r->type != s->type)
+		return false;
+	if (!a && !b)
+		return r->addend == s->addend && !strcmp(r->sym->name, s->sym->name);
+	if (!a || !b)
+		return false;
+	if (a->twin || b->twin)
+		return a->twin == b && r->target_off == s->target_off;
+	if (a->kind == ATOM_STRING && b->kind == ATOM_STRING)
+		return same_strings(a, r->target_off, b, s->target_off);
+	return same_private(a, r->target_off, b, s->target_off);
+}
+
+static bool same_relocs(const struct atom *a, const struct atom *b)
+{
+	if (a->nrelocs != b->nrelocs)
+		return false;
+	for (size_t i = 0; i < a->nrelocs; i++) {
+		if (a->relocs[i].offset - a->off != b->relocs[i].offset - b->off)
+			return false;
+		if (!arch_reloc_width(a->relocs[i].type))
+			return false;
+		if (!same_targets(&a->relocs[i], &b->relocs[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Table entries are compared in order; the relocation to the code itself is one of theirs. */
+static bool same_entries(const struct atom *a, const struct atom *b)
+{
+	struct atom *x = a->entries, *y = b->entries;
+
+	for (; x && y; x = x->next_entry, y = y->next_entry)
+		if (strcmp(x->sec->name, y->sec->name) || !same_atoms(x, y))
+			return false;
+	return !x && !y;
+}
+
+static bool same_atoms(struct atom *a, struct atom *b)
+{
+	bool same;
+
+	if (a->kind != b->kind || a->size != b->size || a->entry != b->entry ||
+	    is_nobits(a->sec) != is_nobits(b->sec))
+		return false;
+	/* A cycle of references: what is being compared counts as equal until proven otherwise. */
+	if (a->comparing)
+		return true;
+	a->comparing = true;
+	same = same_relocs(a, b) && same_unrelocated_bytes(a, b) && same_entries(a, b);
+	a->comparing = false;
+	return same;
+}
+
+static bool is_local_reference(const struct reloc *r, const struct atom *to)
+{
+	return r->target == to;
+}
+
+/*
+ * A changed constant object: the running kernel keeps the old one, so that every function of the
+ * object that refers to it must become changed and get the new one. That is complete only if
+ * nothing else can reach it.
+ */
+static bool adopt_constant(struct diff *d, struct atom *constant)
+{
+	bool complete = !is_global_atom(constant);
+
+	for_each_atom(&d->patched, user) {
+		bool refers = false;
+
+		for (size_t i = 0; i < user->nrelocs && !refers; i++)
+			refers = is_local_reference(&user->relocs[i], constant);
+		if (!refers)
+			continue;
+		if (user->kind == ATOM_CODE && user->twin)
+			user->state = STATE_CHANGED;
+		else if (user->kind == ATOM_ENTRY && user->describes && user->describes->twin)
+			user->describes->state = STATE_CHANGED;
+		else if (user->state == STATE_NEW || (is_constant(user) && user->state == STATE_CHANGED))
+			continue;
+		else if (user->kind != ATOM_CODE)
+			complete = false;
+	}
+	return complete;
+}
+
+static void adopt_constants(struct diff *d)
+{
+	for_each_atom(&d->patched, a) {
+		if (!is_constant(a) || a->state != STATE_CHANGED)
+			continue;
+		if (!adopt_constant(d, a)) {
+			diag_refuse("%s: %s: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback",
+				    d->opt.source, atom_title(a));
+			continue;
+		}
+		a->own_copy = true;
+	}
+}
+
+/* A function and its cold part are replaced together. */
+static void spread_to_families(struct diff *d)
+{
+	for_each_atom(&d->patched, a) {
+		if (a->parent && a->state != STATE_SAME && a->parent->twin &&
+		    a->parent->state == STATE_SAME)
+			a->parent->state = STATE_CHANGED;
+		/* A lost or new cold part comes with changed branches, but do not rely on it. */
+		if (a->twin && a->state == STATE_SAME && a->child &&
+		    (!a->twin->child || a->twin->child != a->child->twin))
+			a->state = STATE_CHANGED;
+	}
+}
+
+int compare_objects(struct diff *d)
+{
+	for_each_atom(&d->patched, a) {
+		switch (a->kind) {
+		case ATOM_CODE:
+		case ATOM_DATA:
+		case ATOM_REGISTRY:
+			if (a->own_copy || (!is_named(a) && !a->twin))
+				break;
+			if (!a->twin)
+				a->state = STATE_NEW;
+			else if (!same_atoms(a->twin, a))
+				a->state = STATE_CHANGED;
+			break;
+		default:
+			break;	/* compared where they are referred to */
+		}
+	}
+	adopt_constants(d);
+	spread_to_families(d);
+	return 0;
+}

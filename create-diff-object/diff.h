@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * create-diff-object: what the passes share.
+ *
+ * The unit of the diff is the atom: the bytes of one function, one variable, one string, one entry
+ * of one table. Objects are compiled with a section per function and per variable, so most
+ * sections hold one atom; shared ones (.sched.text, .data..percpu, strings, tables) are cut.
+ *
+ * Data flows from pass to pass in the order of main.c. Each field says which pass sets it.
+ */
+#ifndef CREATE_DIFF_OBJECT_DIFF_H
+#define CREATE_DIFF_OBJECT_DIFF_H
+
+#include "arch.h"
+#include "elf-file.h"
+#include "elf-out.h"
+#include "symtab.h"
+
+enum atom_kind {
+	ATOM_CODE,	/* a function, or a piece of nameless code */
+	ATOM_DATA,	/* a variable or a constant object */
+	ATOM_STRING,	/* one string of a section of strings */
+	ATOM_CONST,	/* one element of a section of mergeable constants */
+	ATOM_ENTRY,	/* one entry of a table that describes code */
+	ATOM_REGISTRY,	/* part of a section that registers things */
+	ATOM_POOL,	/* a nameless piece that entries refer to */
+};
+
+enum atom_state {
+	STATE_SAME = 0,
+	STATE_CHANGED,
+	STATE_NEW,
+};
+
+struct atom {
+	/* atoms.c */
+	struct section *sec;
+	uint64_t off, size;
+	enum atom_kind kind;
+	struct symbol *syms;	/* its names; the first one is used in messages and to pair it */
+	uint64_t entry;		/* offset of the function's entry: behind prefix code, if any */
+	struct reloc *relocs;
+	size_t nrelocs;
+	struct atom *entries;	/* code: the table entries that describe it, linked by next_entry */
+	struct atom **entries_end;
+	struct atom *next_entry;
+	struct atom *describes;	/* entry: the code it belongs to */
+	bool has_fentry;	/* code: ftrace can redirect it */
+	bool stuck;		/* code: a branch out of it cannot be relocated */
+
+	/* pair.c */
+	struct atom *twin;	/* the same thing in the other object */
+	struct atom *parent;	/* foo.cold: foo */
+	struct atom *child;	/* foo: foo.cold */
+	bool own_copy;		/* never shared with the running kernel: __func__, __key, ... */
+	struct pairing *group;	/* while pairing */
+	struct atom *vote;	/* while pairing: what references say its twin is */
+	bool vote_conflict;
+
+	/* compare.c */
+	enum atom_state state;	/* of atoms of the patched object */
+	bool comparing;
+
+	/* select.c */
+	bool taken;
+	bool root;		/* taken for its own sake */
+	struct atom *next_taken;
+
+	/* output.c */
+	struct out_section *osec;
+	uint64_t ooff;
+	struct out_symbol *osym;
+};
+
+/* How an atom outside of the output, or a symbol outside of the object, is reached. */
+enum reach_kind {
+	REACH_UNKNOWN = 0,
+	REACH_EXPORT,		/* ordinary relocation against an exported symbol */
+	REACH_KLP,		/* livepatch relocation */
+	REACH_PEER,		/* another object of the same patch defines it */
+	REACH_FAILED,		/* reported already */
+};
+
+struct reach {
+	enum reach_kind kind;
+	char *name;		/* the name under which the kernel knows it; key of the cache */
+	const char *patched;	/* KLP: the object whose loading makes the relocation due */
+	const char *owner;	/* KLP */
+	unsigned int pos;	/* KLP: 0 when the name is unique */
+	struct out_symbol *osym;
+	unsigned int uses;
+	UT_hash_handle hh;
+};
+
+/* A function that the patch module registers with the kernel. */
+struct registration {
+	struct atom *atom;
+	const char *old_name;
+	unsigned int pos;
+	char *link_name;
+};
+
+struct options {
+	const char *orig_path, *patched_path, *objname, *symtab_path, *symvers_path, *modname;
+	const char *output_path;
+	const char *vmlinux_symtab_path;	/* NULL: none; for module objects */
+	const char *elsewhere_path;		/* NULL: none */
+	const char *report_path;		/* NULL: none */
+	const char *source;			/* for messages */
+	const char *depends;			/* modules that the patched module depends on, commas */
+};
+
+struct name_set {
+	char *name;
+	UT_hash_handle hh;
+};
+
+struct diff {
+	struct options opt;
+	struct elf_file orig, patched;
+	struct symtab own_symtab;	/* of the object that is patched */
+	struct symtab vmlinux_symtab;	/* empty when that is vmlinux itself, or not given */
+	struct exports exports;
+	struct name_set *elsewhere;	/* new global names of the other objects of the patch */
+
+	struct atom *taken, **taken_end;	/* in the order of taking */
+	struct registration *registrations;
+	size_t nregistrations;
+	struct reach *reaches;		/* hash */
+	struct elf_out out;
+};
+
+/* The passes. Each returns 0, or -1 after a message; refusals are counted by diag_refuse(). */
+int cut_into_atoms(struct diff *d, struct elf_file *file);
+int pair_objects(struct diff *d);
+int compare_objects(struct diff *d);
+int find_refusals(struct diff *d);
+int select_atoms(struct diff *d);
+int resolve_registrations(struct diff *d);
+int build_output(struct diff *d);
+int verify_output(struct diff *d);
+int write_report(struct diff *d);
+
+/* atoms.c */
+#define for_each_atom(file, a)                                                                     \
+	for_each_section(file, section_of_##a)                                                     \
+		for (struct atom **at_##a = section_of_##a->atoms, *a;                             \
+		     at_##a < section_of_##a->atoms + section_of_##a->natoms && (a = *at_##a, 1);  \
+		     at_##a++)
+struct atom *atom_at(const struct section *sec, uint64_t off);
+const char *atom_name(const struct atom *a);
+/* "foo()", "foo", "\"text\"" or ".section+0x10": allocated anew at each call, never freed. */
+const char *atom_title(const struct atom *a);
+bool is_global_atom(const struct atom *a);
+bool is_named(const struct atom *a);
+static inline bool is_function(const struct atom *a)
+{
+	return a->kind == ATOM_CODE && is_named(a);
+}
+static inline bool is_constant(const struct atom *a)
+{
+	return a->kind == ATOM_DATA && !is_writable(a->sec);
+}
+
+/* pair.c */
+/* The part of a symbol's name in front of what the compiler numbers: "foo.isra" of "foo.isra.12". */
+char *name_key(const char *name);
+
+/* resolve.c */
+/* How code outside of the output that an included relocation refers to is reached. */
+struct reach *reach_symbol(struct diff *d, const char *name, bool local, bool code,
+			   bool defined_here, const struct atom *user);
+struct reach *reach_atom(struct diff *d, const struct atom *target, const struct atom *user);
+
+/* select.c */
+/* Does the output's relocation r of atom a bind to the output's own copy of its target? */
+bool binds_to_copy(const struct atom *a, const struct reloc *r);
+
+#endif

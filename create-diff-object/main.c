@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * create-diff-object: compare the original and the patched version of an object file, and write one
+ * object with what changed and what that needs, bound to the running kernel. It stands between the
+ * compile and the link stage of kpatch-build (doc/architecture.md).
+ */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "diff.h"
+
+const char *argp_program_version = "create-diff-object (kpatch-shadow) " KPATCH_VERSION;
+
+static const char doc[] =
+	"Compare ORIG.o and PATCHED.o, and write to OUTPUT.o the functions that changed, what they need "
+	"and the relocations that bind them to the running kernel."
+	"\v"
+	"OBJNAME is vmlinux or the name of the module that the object is part of. SYMTAB is the output "
+	"of 'kpatch-image symtab' or of 'readelf -sW' for it, SYMVERS the kernel's Module.symvers, "
+	"MODNAME the name of the livepatch module.\n\n"
+	"Exit status: 0 written, 1 error, 2 the change cannot be made into a safe livepatch, 3 nothing "
+	"changed.";
+
+enum {
+	OPT_VMLINUX_SYMTAB = 256,
+	OPT_ELSEWHERE,
+	OPT_REPORT,
+	OPT_SOURCE,
+	OPT_DEPENDS,
+};
+
+static const struct argp_option options[] = {
+	{ "debug", 'd', NULL, 0, "Say what the passes find", 0 },
+	{ "quiet", 'q', NULL, 0, "Print errors, refusals and warnings only", 0 },
+	{ "vmlinux-symtab", OPT_VMLINUX_SYMTAB, "FILE", 0,
+	  "Symbol table of vmlinux, for an object of a module", 0 },
+	{ "defined-elsewhere", OPT_ELSEWHERE, "FILE", 0,
+	  "Global names that other objects of the same patch add, one per line", 0 },
+	{ "depends", OPT_DEPENDS, "MODULES", 0,
+	  "Modules that the patched module depends on, with commas between them", 0 },
+	{ "report", OPT_REPORT, "FILE", 0, "Write for other programs what changed", 0 },
+	{ "source", OPT_SOURCE, "NAME", 0, "Name of the source file in messages", 0 },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	const char **positional[] = { &o->orig_path,	&o->patched_path, &o->objname,
+				      &o->symtab_path,	&o->symvers_path, &o->modname,
+				      &o->output_path };
+	const unsigned int n = sizeof(positional) / sizeof(*positional);
+
+	switch (key) {
+	case 'd':
+		diag_set_debug(true);
+		break;
+	case 'q':
+		diag_set_quiet(true);
+		break;
+	case OPT_VMLINUX_SYMTAB:
+		o->vmlinux_symtab_path = arg;
+		break;
+	case OPT_ELSEWHERE:
+		o->elsewhere_path = arg;
+		break;
+	case OPT_REPORT:
+		o->report_path = arg;
+		break;
+	case OPT_SOURCE:
+		o->source = arg;
+		break;
+	case OPT_DEPENDS:
+		o->depends = arg;
+		break;
+	case ARGP_KEY_ARG:
+		if (state->arg_num >= n)
+			argp_error(state, "too many arguments");
+		*positional[state->arg_num] = arg;
+		break;
+	case ARGP_KEY_END:
+		if (state->arg_num < n)
+			argp_error(state, "%u arguments are needed", n);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static int read_elsewhere(struct diff *d)
+{
+	FILE *in = fopen(d->opt.elsewhere_path, "re");
+	char *line = NULL;
+	size_t len = 0;
+	ssize_t n;
+
+	if (!in)
+		return diag_error("%s: %s; is the path right?", d->opt.elsewhere_path, strerror(errno));
+	while ((n = getline(&line, &len, in)) > 0) {
+		struct name_set *s, *old;
+
+		if (line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		HASH_FIND_STR(d->elsewhere, line, old);
+		if (!*line || old)
+			continue;
+		s = xcalloc(1, sizeof(*s));
+		s->name = xstrdup(line);
+		HASH_ADD_KEYPTR(hh, d->elsewhere, s->name, strlen(s->name), s);
+	}
+	free(line);
+	fclose(in);
+	return 0;
+}
+
+static int read_inputs(struct diff *d)
+{
+	const struct options *o = &d->opt;
+	bool vmlinux = !strcmp(o->objname, "vmlinux");
+
+	if (elf_file_open(&d->orig, o->orig_path) || elf_file_open(&d->patched, o->patched_path))
+		return -1;
+	if (symtab_read(&d->own_symtab, o->symtab_path, vmlinux))
+		return -1;
+	if (!vmlinux && o->vmlinux_symtab_path &&
+	    symtab_read(&d->vmlinux_symtab, o->vmlinux_symtab_path, true))
+		return -1;
+	if (exports_read(&d->exports, o->symvers_path))
+		return -1;
+	if (o->elsewhere_path && read_elsewhere(d))
+		return -1;
+	return 0;
+}
+
+/* Everything of the patched object does what it did. */
+static bool nothing_changed(struct diff *d)
+{
+	for_each_atom(&d->patched, a)
+		if (a->state != STATE_SAME)
+			return false;
+	return true;
+}
+
+static int run(struct diff *d)
+{
+	if (read_inputs(d) ||
+	    cut_into_atoms(d, &d->orig) ||
+	    cut_into_atoms(d, &d->patched) ||
+	    pair_objects(d) ||
+	    compare_objects(d) ||
+	    find_refusals(d))
+		return EXIT_ERROR;
+	if (!diag_refusals() && nothing_changed(d))
+		return EXIT_UNCHANGED;
+	if (select_atoms(d) ||
+	    resolve_registrations(d) ||
+	    build_output(d))
+		return EXIT_ERROR;
+	if (diag_refusals())
+		return EXIT_REFUSED;
+	if (verify_output(d) ||
+	    elf_out_write(&d->out, d->opt.output_path))
+		return EXIT_ERROR;
+	if (write_report(d)) {
+		unlink(d->opt.output_path);
+		return EXIT_ERROR;
+	}
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "ORIG.o PATCHED.o OBJNAME SYMTAB SYMVERS MODNAME OUTPUT.o", doc,
+		NULL, NULL, NULL
+	};
+	static struct diff d;
+	int status;
+
+	diag_init(argv[0]);
+	argp_err_exit_status = EXIT_ERROR;
+	argp_parse(&argp, argc, argv, 0, NULL, &d.opt);
+	if (!d.opt.source)
+		d.opt.source = d.opt.patched_path;
+	status = run(&d);
+	if (status == EXIT_UNCHANGED)
+		diag_info("%s: nothing changed", d.opt.source);
+	elf_out_free(&d.out);
+	elf_file_close(&d.orig);
+	elf_file_close(&d.patched);
+	symtab_free(&d.own_symtab);
+	symtab_free(&d.vmlinux_symtab);
+	exports_free(&d.exports);
+	return status;
+}

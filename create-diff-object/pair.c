@@ -1,0 +1,625 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Second pass: which thing of the patched object is which thing of the original?
+ *
+ * Names tell, except where the compiler numbers them: the number of foo.constprop.3 or of the
+ * static local count.7 is an accident of everything that stands before it in the file, so equal
+ * numbers prove nothing. Such names form groups (by what is left without the numbers), and the
+ * functions that refer to them decide who is who: what the same function refers to first, second,
+ * ... on both sides is the same thing.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "diag.h"
+#include "diff.h"
+
+struct atom_list {
+	struct atom **a;
+	size_t n, room;
+};
+
+/* All things of one kind and one name, numbers aside. */
+struct pairing {
+	char *key;
+	bool numbered;
+	struct atom_list orig, patched;
+	UT_hash_handle hh;
+};
+
+/* All functions of one name, clones and cold parts included. */
+struct family {
+	char *key;
+	struct atom_list orig, patched;
+	UT_hash_handle hh;
+};
+
+struct pairer {
+	struct diff *d;
+	struct pairing *groups;
+	struct family *families;
+};
+
+static void push(struct atom_list *l, struct atom *a)
+{
+	if (l->n == l->room) {
+		l->room = l->room ? l->room * 2 : 2;
+		l->a = xrealloc(l->a, l->room, sizeof(*l->a));
+	}
+	l->a[l->n++] = a;
+}
+
+static size_t digits(const char *s)
+{
+	return strspn(s, "0123456789");
+}
+
+/*
+ * Names that hold __COUNTER__, which shifts when a use is added above them:
+ * __UNIQUE_ID_name123, __initcall__kmod_file__123_45_fn6, ___ADDRESSABLE_name123.
+ */
+static bool strip_counter(char *key)
+{
+	static const char *const trailing[] = { "__UNIQUE_ID_", "___ADDRESSABLE_", "__BTF_ID__" };
+	char *end = key + strlen(key), *from, *to;
+
+	if (has_prefix(key, "__initcall__")) {
+		for (from = strstr(key + 12, "__"); from; from = strstr(from + 1, "__")) {
+			to = from + 2;
+			if (!digits(to) || to[digits(to)] != '_')
+				continue;
+			to += digits(to) + 1;
+			if (!digits(to) || to[digits(to)] != '_')
+				continue;
+			to += digits(to);
+			memmove(from, to, strlen(to) + 1);
+			return true;
+		}
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(trailing) / sizeof(*trailing); i++) {
+		if (!has_prefix(key, trailing[i]))
+			continue;
+		for (from = end; from > key && isdigit((unsigned char)from[-1]);)
+			from--;
+		*from = '\0';
+		return from < end;
+	}
+	return false;
+}
+
+/* Drop the components that are numbers: "foo.isra.12.cold" becomes "foo.isra.cold". */
+char *name_key(const char *name)
+{
+	char *key = xstrdup(name), *from = key, *to = key;
+
+	while (*from) {
+		size_t n;
+
+		if (from > key && *from == '.' && (n = digits(from + 1)) &&
+		    (from[n + 1] == '.' || !from[n + 1])) {
+			from += n + 1;
+			continue;
+		}
+		*to++ = *from++;
+	}
+	*to = '\0';
+	strip_counter(key);
+	return key;
+}
+
+/*
+ * Things that are made by macros or by the compiler for one function, whose identity nobody cares
+ * about: each version of the function has its own. The macros' variables are static locals, so the
+ * compiler has numbered them: a variable of the author's own called _rs keeps its name and is
+ * none of these.
+ */
+static bool is_own_copy(const struct atom *a, const char *key, bool numbered)
+{
+	static const char *const names[] = { "__key", "__warned", "__already_done", "__func__",
+					     "__FUNCTION__", "__PRETTY_FUNCTION__", "_rs", "CSWTCH",
+					     "_entry", "_entry_ptr", "__print_once", "descriptor" };
+	const char *sec = a->sec->name;
+
+	if (has_prefix(sec, ".data.once") || has_prefix(sec, ".data..once") ||
+	    !strcmp(sec, "__dyndbg"))
+		return true;
+	if (!numbered || a->kind != ATOM_DATA)
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(key, names[i]))
+			return true;
+	return false;
+}
+
+static bool is_cold(const char *key)
+{
+	size_t n = strlen(key);
+
+	return n > 5 && !strcmp(key + n - 5, ".cold");
+}
+
+static void add_to_group(struct pairer *p, struct atom *a, bool is_patched)
+{
+	char *name = name_key(atom_name(a)), *key;
+	bool numbered = strcmp(name, atom_name(a));
+	struct pairing *g;
+
+	a->own_copy = is_own_copy(a, name, numbered);
+	if (a->own_copy) {
+		free(name);
+		return;
+	}
+	key = xasprintf("%c%c%s", a->kind == ATOM_CODE ? 'c' : a->kind == ATOM_REGISTRY ? 'r' : 'd',
+			numbered ? '#' : '=', name);
+	free(name);
+	HASH_FIND_STR(p->groups, key, g);
+	if (!g) {
+		g = xcalloc(1, sizeof(*g));
+		g->key = key;
+		HASH_ADD_KEYPTR(hh, p->groups, g->key, strlen(g->key), g);
+	} else {
+		free(key);
+	}
+	g->numbered = numbered;
+	push(is_patched ? &g->patched : &g->orig, a);
+	a->group = g;
+}
+
+static void add_to_family(struct pairer *p, struct atom *a, bool is_patched)
+{
+	const char *name = atom_name(a);
+	char *key = xstrdup(name);
+	struct family *f;
+
+	/* A dot at the beginning belongs to the name. */
+	if (strlen(key) > 1 && strchr(key + 1, '.'))
+		*strchr(key + 1, '.') = '\0';
+	HASH_FIND_STR(p->families, key, f);
+	if (!f) {
+		f = xcalloc(1, sizeof(*f));
+		f->key = key;
+		HASH_ADD_KEYPTR(hh, p->families, f->key, strlen(f->key), f);
+	} else {
+		free(key);
+	}
+	push(is_patched ? &f->patched : &f->orig, a);
+}
+
+static void collect(struct pairer *p, struct elf_file *file, bool is_patched)
+{
+	for_each_atom(file, a) {
+		if (!is_named(a))
+			continue;
+		if (a->kind == ATOM_CODE || a->kind == ATOM_DATA || a->kind == ATOM_REGISTRY)
+			add_to_group(p, a, is_patched);
+		if (a->kind == ATOM_CODE)
+			add_to_family(p, a, is_patched);
+	}
+}
+
+static void join(struct atom *orig, struct atom *patched)
+{
+	orig->twin = patched;
+	patched->twin = orig;
+}
+
+/* Names that the compiler did not number: one on each side, or as many on both, in order. */
+static void pair_plain(struct pairer *p, struct pairing *g)
+{
+	if (g->orig.n == g->patched.n) {
+		for (size_t i = 0; i < g->orig.n; i++)
+			join(g->orig.a[i], g->patched.a[i]);
+		return;
+	}
+	if (g->orig.n && g->patched.n)
+		diag_refuse("%s: %s: the original has %zu things of this name, the patched file %zu; give the new one another name",
+			    p->d->opt.source, atom_title(g->patched.a[0]), g->orig.n, g->patched.n);
+}
+
+/* Registrations with a counter in their name: the same bytes first, then the order. */
+static bool same_bytes(const struct atom *a, const struct atom *b)
+{
+	return a->size == b->size && a->nrelocs == b->nrelocs &&
+	       (!a->sec->data || !b->sec->data ||
+		!memcmp(a->sec->data + a->off, b->sec->data + b->off, a->size));
+}
+
+static void pair_registry(struct pairing *g)
+{
+	size_t j = 0;
+
+	if (g->orig.n == g->patched.n) {
+		for (size_t i = 0; i < g->orig.n; i++)
+			join(g->orig.a[i], g->patched.a[i]);
+		return;
+	}
+	/* One was added or removed: walk both lists in step. */
+	for (size_t i = 0; i < g->orig.n; i++)
+		for (size_t k = j; k < g->patched.n; k++)
+			if (same_bytes(g->orig.a[i], g->patched.a[k])) {
+				join(g->orig.a[i], g->patched.a[k]);
+				j = k + 1;
+				break;
+			}
+}
+
+/* Nameless parts of registries: section by section, in order. */
+static void pair_nameless_registries(struct pairer *p)
+{
+	for_each_section(&p->d->orig, so) {
+		struct section *sn;
+
+		if (!so->table || so->table->kind != TABLE_REGISTRY || !so->natoms)
+			continue;
+		sn = elf_file_section(&p->d->patched, so->name);
+		if (!sn || sn->natoms != so->natoms)
+			continue;
+		for (size_t i = 0; i < so->natoms; i++)
+			if (!is_named(so->atoms[i]) && !is_named(sn->atoms[i]))
+				join(so->atoms[i], sn->atoms[i]);
+	}
+}
+
+/* foo.cold, foo.cold.3 and foo.isra.0.cold are parts of foo, foo and foo.isra.0. */
+static void find_parents(struct elf_file *file)
+{
+	struct by_name {
+		const char *name;
+		struct atom *a;
+		UT_hash_handle hh;
+	} *index = NULL, *e, *tmp;
+
+	for_each_atom(file, a) {
+		if (!is_function(a))
+			continue;
+		HASH_FIND_STR(index, atom_name(a), e);
+		if (e)
+			continue;
+		e = xcalloc(1, sizeof(*e));
+		e->name = atom_name(a);
+		e->a = a;
+		HASH_ADD_KEYPTR(hh, index, e->name, strlen(e->name), e);
+	}
+	for_each_atom(file, c) {
+		char *key, *name, *dot;
+
+		if (!is_function(c))
+			continue;
+		key = name_key(atom_name(c));
+		if (is_cold(key)) {
+			name = xstrdup(atom_name(c));
+			dot = strstr(name, ".cold");
+			*dot = '\0';
+			HASH_FIND_STR(index, name, e);
+			if (e && e->a != c) {
+				c->parent = e->a;
+				e->a->child = c;
+			}
+			free(name);
+		}
+		free(key);
+	}
+	HASH_ITER(hh, index, e, tmp) {
+		HASH_DEL(index, e);
+		free(e);
+	}
+}
+
+/* The members of numbered groups that a function and its parts refer to, in order, once each. */
+static void references(struct atom_list *out, const struct atom *user)
+{
+	for (size_t i = 0; i < user->nrelocs; i++) {
+		struct atom *t = user->relocs[i].target;
+
+		if (!t || t->twin || !t->group || !t->group->numbered || t->parent)
+			continue;
+		for (size_t j = 0; j < out->n; j++)
+			if (out->a[j] == t)
+				goto next;
+		push(out, t);
+next:;
+	}
+}
+
+static void vote(struct atom *orig, struct atom *patched)
+{
+	if (orig->vote && orig->vote != patched)
+		orig->vote_conflict = true;
+	if (patched->vote && patched->vote != orig)
+		patched->vote_conflict = true;
+	orig->vote = patched;
+	patched->vote = orig;
+}
+
+/*
+ * Both lists hold what the two versions of one user refer to. Within each group: the same number
+ * on both sides are paired in order; otherwise those whose size is there once on both sides.
+ */
+static size_t count_size(const struct atom_list *l, const struct pairing *g, uint64_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += l->a[i]->group == g && l->a[i]->size == size;
+	return n;
+}
+
+static size_t count_group(const struct atom_list *l, const struct pairing *g)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += l->a[i]->group == g;
+	return n;
+}
+
+static struct atom *nth_of_group(const struct atom_list *l, const struct pairing *g, size_t n)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->a[i]->group == g && !n--)
+			return l->a[i];
+	return NULL;
+}
+
+static struct atom *of_size(const struct atom_list *l, const struct pairing *g, uint64_t size)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->a[i]->group == g && l->a[i]->size == size)
+			return l->a[i];
+	return NULL;
+}
+
+static void vote_by_references(struct atom_list *orig, struct atom_list *patched)
+{
+	for (size_t i = 0; i < orig->n; i++) {
+		struct atom *a = orig->a[i], *b = NULL;
+		size_t n = 0;
+
+		if (count_group(orig, a->group) == count_group(patched, a->group)) {
+			for (size_t j = 0; j < i; j++)
+				n += orig->a[j]->group == a->group;
+			b = nth_of_group(patched, a->group, n);
+		} else if (count_size(orig, a->group, a->size) == 1 &&
+			   count_size(patched, a->group, a->size) == 1) {
+			b = of_size(patched, a->group, a->size);
+		}
+		if (b)
+			vote(a, b);
+	}
+}
+
+static bool pair_by_votes(struct pairer *p)
+{
+	struct pairing *g, *tmp;
+	bool progress = false;
+
+	HASH_ITER(hh, p->groups, g, tmp) {
+		if (!g->numbered)
+			continue;
+		for (size_t i = 0; i < g->orig.n; i++) {
+			struct atom *a = g->orig.a[i], *b = a->vote;
+
+			if (!a->twin && b && !b->twin && b->vote == a && !a->vote_conflict &&
+			    !b->vote_conflict) {
+				join(a, b);
+				progress = true;
+			}
+		}
+	}
+	return progress;
+}
+
+static void forget_votes(struct elf_file *file)
+{
+	for_each_atom(file, a) {
+		a->vote = NULL;
+		a->vote_conflict = false;
+	}
+}
+
+static void collect_votes(struct pairer *p)
+{
+	struct family *f, *tmp;
+
+	forget_votes(&p->d->orig);
+	forget_votes(&p->d->patched);
+
+	HASH_ITER(hh, p->families, f, tmp) {
+		struct atom_list orig = {}, patched = {};
+
+		for (size_t i = 0; i < f->orig.n; i++)
+			references(&orig, f->orig.a[i]);
+		for (size_t i = 0; i < f->patched.n; i++)
+			references(&patched, f->patched.a[i]);
+		vote_by_references(&orig, &patched);
+		free(orig.a);
+		free(patched.a);
+	}
+	for_each_atom(&p->d->orig, a) {
+		struct atom_list orig = {}, patched = {};
+
+		if (!a->twin || is_code(a->sec))
+			continue;
+		references(&orig, a);
+		references(&patched, a->twin);
+		vote_by_references(&orig, &patched);
+		free(orig.a);
+		free(patched.a);
+	}
+}
+
+/* Does a function of this object refer to a that has a counterpart in the other object? */
+struct user_list {
+	struct atom *of;
+	struct atom_list users;
+	UT_hash_handle hh;
+};
+
+static struct user_list *list_users(struct elf_file *file)
+{
+	struct user_list *users = NULL, *u;
+
+	for_each_atom(file, a) {
+		for (size_t i = 0; i < a->nrelocs; i++) {
+			struct atom *t = a->relocs[i].target;
+
+			if (!t || t->twin || !t->group || a->kind == ATOM_ENTRY)
+				continue;
+			HASH_FIND_PTR(users, &t, u);
+			if (!u) {
+				u = xcalloc(1, sizeof(*u));
+				u->of = t;
+				HASH_ADD_PTR(users, of, u);
+			}
+			if (!u->users.n || u->users.a[u->users.n - 1] != a)
+				push(&u->users, a);
+		}
+	}
+	return users;
+}
+
+static void free_users(struct user_list *users)
+{
+	struct user_list *u, *tmp;
+
+	HASH_ITER(hh, users, u, tmp) {
+		HASH_DEL(users, u);
+		free(u->users.a);
+		free(u);
+	}
+}
+
+/* True when all users of a are functions that the other object doesn't have: they were inlined. */
+static bool all_users_vanished(struct user_list *users, struct atom *a)
+{
+	struct user_list *u;
+
+	HASH_FIND_PTR(users, &a, u);
+	if (!u)
+		return true;
+	for (size_t i = 0; i < u->users.n; i++)
+		if (u->users.a[i]->twin)
+			return false;
+	return true;
+}
+
+/*
+ * What no reference decided. One left on each side, of the same size, is the same thing if its
+ * users on one side have vanished as functions of their own: they were inlined, or are not any
+ * more. If the function is still there and just doesn't refer to it, it is another thing.
+ */
+static void pair_leftovers(struct pairer *p)
+{
+	struct user_list *orig_users = list_users(&p->d->orig);
+	struct user_list *patched_users = list_users(&p->d->patched);
+	struct pairing *g, *tmp;
+
+	HASH_ITER(hh, p->groups, g, tmp) {
+		struct atom *a = NULL, *b = NULL;
+		size_t na = 0, nb = 0;
+
+		if (!g->numbered)
+			continue;
+		for (size_t i = 0; i < g->orig.n; i++)
+			if (!g->orig.a[i]->twin && !g->orig.a[i]->parent) {
+				a = g->orig.a[i];
+				na++;
+			}
+		for (size_t i = 0; i < g->patched.n; i++)
+			if (!g->patched.a[i]->twin && !g->patched.a[i]->parent) {
+				b = g->patched.a[i];
+				nb++;
+			}
+		if (na != 1 || nb != 1)
+			continue;
+		/* A clone is found through its callers only: which constants it holds depends on them. */
+		if (a->kind == ATOM_CODE ||
+		    (a->size == b->size && (all_users_vanished(orig_users, a) ||
+					    all_users_vanished(patched_users, b))))
+			join(a, b);
+	}
+	free_users(orig_users);
+	free_users(patched_users);
+}
+
+static void pair_cold_parts(struct diff *d)
+{
+	for_each_atom(&d->orig, a)
+		if (a->child && a->twin && a->twin->child && !a->child->twin)
+			join(a->child, a->twin->child);
+}
+
+static void report_conflicts(struct pairer *p)
+{
+	for_each_atom(&p->d->patched, a)
+		if (!a->twin && a->vote_conflict)
+			diag_refuse("%s: %s: cannot tell which %s of the original this is; give the variables or functions of this name different names",
+				    p->d->opt.source, atom_title(a), atom_title(a));
+}
+
+static void report_static_locals(struct pairer *p)
+{
+	for_each_atom(&p->d->orig, a) {
+		if (a->kind == ATOM_DATA && a->group && a->group->numbered && !a->twin &&
+		    is_writable(a->sec))
+			diag_warn("%s: %s: the patched file no longer has this static variable; its value is lost to the new code",
+				  p->d->opt.source, atom_title(a));
+	}
+	for_each_atom(&p->d->patched, b) {
+		if (b->kind == ATOM_DATA && b->group && b->group->numbered && !b->twin &&
+		    is_writable(b->sec))
+			diag_info("%s: %s: new static variable, starts with its initial value",
+				  p->d->opt.source, atom_title(b));
+	}
+}
+
+int pair_objects(struct diff *d)
+{
+	struct pairer p = { .d = d };
+	struct pairing *g, *gtmp;
+	struct family *f, *ftmp;
+
+	find_parents(&d->orig);
+	find_parents(&d->patched);
+	collect(&p, &d->orig, false);
+	collect(&p, &d->patched, true);
+	HASH_ITER(hh, p.groups, g, gtmp) {
+		if (g->key[0] == 'r')
+			pair_registry(g);
+		else if (!g->numbered)
+			pair_plain(&p, g);
+		/* One clone on each side; cold parts follow their parents. */
+		else if (g->key[0] == 'c' && g->orig.n == 1 && g->patched.n == 1 &&
+			 !is_cold(g->key))
+			join(g->orig.a[0], g->patched.a[0]);
+	}
+	pair_nameless_registries(&p);
+	do
+		collect_votes(&p);
+	while (pair_by_votes(&p));
+	pair_leftovers(&p);
+	pair_cold_parts(d);
+	report_conflicts(&p);
+	report_static_locals(&p);
+
+	HASH_ITER(hh, p.groups, g, gtmp) {
+		HASH_DEL(p.groups, g);
+		free(g->key);
+		free(g->orig.a);
+		free(g->patched.a);
+		free(g);
+	}
+	HASH_ITER(hh, p.families, f, ftmp) {
+		HASH_DEL(p.families, f);
+		free(f->key);
+		free(f->orig.a);
+		free(f->patched.a);
+		free(f);
+	}
+	for_each_atom(&d->orig, a)
+		a->group = NULL;
+	for_each_atom(&d->patched, a)
+		a->group = NULL;
+	return 0;
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fourth pass: changes that no livepatch can make. All of them are reported in one run, each with
+ * the reason and a way out.
+ */
+#include "diag.h"
+#include "diff.h"
+
+static bool is_init(const struct section *sec)
+{
+	return has_prefix(sec->name, ".init.") || has_prefix(sec->name, ".meminit.");
+}
+
+static bool is_exit(const struct section *sec)
+{
+	return has_prefix(sec->name, ".exit.");
+}
+
+static const char *verb(const struct atom *a, bool removed)
+{
+	return removed ? "removed" : a->state == STATE_NEW ? "new" : "changed";
+}
+
+static void refuse_registry(const struct diff *d, const struct atom *a, bool removed)
+{
+	const char *what = verb(a, removed);
+
+	if (is_init(a->sec) && is_code(a->sec))
+		diag_refuse("%s: %s: %s initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out",
+			    d->opt.source, atom_title(a), what);
+	else if (is_init(a->sec))
+		diag_refuse("%s: %s: %s initialisation data, which the running kernel has used and freed; set what it sets in a pre-patch callback, or leave this part out",
+			    d->opt.source, atom_title(a), what);
+	else if (is_exit(a->sec))
+		diag_refuse("%s: %s: %s exit code, which cannot be patched; leave this part out",
+			    d->opt.source, atom_title(a), what);
+	else if (strstr(a->sec->name, "ksymtab"))
+		diag_refuse("%s: %s: %s EXPORT_SYMBOL; a livepatch cannot export or hide a symbol of the kernel: leave this part out",
+			    d->opt.source, atom_title(a), what);
+	else
+		diag_refuse("%s: %s: %s entry of %s (section %s), which the kernel has read already; leave this part out",
+			    d->opt.source, atom_title(a), what, a->sec->table->what, a->sec->name);
+}
+
+static void refuse_data(const struct diff *d, const struct atom *a)
+{
+	if (a->size != a->twin->size)
+		diag_refuse("%s: %s: the size of existing data changed from %lu to %lu bytes; keep what is new in a shadow variable or in a new variable",
+			    d->opt.source, atom_title(a), (unsigned long)a->twin->size,
+			    (unsigned long)a->size);
+	else
+		diag_refuse("%s: %s: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback",
+			    d->opt.source, atom_title(a));
+}
+
+static void check_function(const struct diff *d, const struct atom *a)
+{
+	if (a->parent)
+		return;
+	if (!is_named(a)) {
+		diag_refuse("%s: %s: changed code that belongs to no function; assembler code cannot be patched",
+			    d->opt.source, atom_title(a));
+		return;
+	}
+	if (strstr(atom_name(a), ".cold") || strstr(atom_name(a), ".part")) {
+		if (!a->has_fentry) {
+			diag_refuse("%s: %s: changed, but it is a part of a function that is not in this file, and ftrace cannot redirect it alone; move the change to its caller",
+				    d->opt.source, atom_title(a));
+			return;
+		}
+	}
+	if (!a->has_fentry || !a->twin->has_fentry)
+		diag_refuse("%s: %s: changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead",
+			    d->opt.source, atom_title(a));
+}
+
+static bool is_init_or_exit_code(const struct section *sec)
+{
+	return is_init(sec) || is_exit(sec);
+}
+
+int find_refusals(struct diff *d)
+{
+	for_each_atom(&d->patched, a) {
+		if (a->state == STATE_SAME)
+			continue;
+		if (a->kind == ATOM_REGISTRY)
+			refuse_registry(d, a, false);
+		else if (a->kind == ATOM_DATA && a->state == STATE_CHANGED && !is_constant(a))
+			refuse_data(d, a);
+		else if (a->kind == ATOM_CODE && a->state == STATE_CHANGED)
+			check_function(d, a);
+	}
+	for_each_atom(&d->orig, a) {
+		if (a->twin || !is_named(a))
+			continue;
+		if (a->kind == ATOM_REGISTRY)
+			refuse_registry(d, a, true);
+		else if (is_global_atom(a) && a->kind == ATOM_CODE)
+			diag_refuse("%s: %s: the patch removes this global function or changes its linkage, and other files may call it; keep it, perhaps with an empty body",
+				    d->opt.source, atom_title(a));
+		else if (is_global_atom(a) && a->kind == ATOM_DATA)
+			diag_refuse("%s: %s: the patch removes this global variable, and other files may use it; keep it",
+				    d->opt.source, atom_title(a));
+	}
+	/* Nameless registrations, of which one side has more: there is no telling which is which. */
+	for_each_section(&d->patched, sn) {
+		struct section *so = elf_file_section(&d->orig, sn->name);
+
+		if (!sn->table || sn->table->kind != TABLE_REGISTRY || is_init_or_exit_code(sn))
+			continue;
+		if (so && so->natoms == sn->natoms)
+			continue;
+		for (size_t i = 0; i < sn->natoms; i++)
+			if (!is_named(sn->atoms[i])) {
+				diag_refuse("%s: section %s: entries of %s were added or removed, which the kernel has read already; leave this part out",
+					    d->opt.source, sn->name, sn->table->what);
+				break;
+			}
+	}
+	return 0;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Last pass: say what was done, to people on standard output, to the next stage in the report
+ * (doc/architecture.md has its format).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "diff.h"
+
+static const struct registration *registration_of(const struct diff *d, const struct atom *a)
+{
+	for (size_t i = 0; i < d->nregistrations; i++)
+		if (d->registrations[i].atom == a)
+			return &d->registrations[i];
+	return NULL;
+}
+
+static void print_atoms(struct diff *d, FILE *out)
+{
+	for (struct atom *a = d->taken; a; a = a->next_taken) {
+		const struct registration *reg = registration_of(d, a);
+		const char *what = a->kind == ATOM_CODE ? "function" : "data";
+		unsigned long size = a->size - a->entry;
+
+		if (!is_named(a) || (a->kind != ATOM_CODE && a->kind != ATOM_DATA))
+			continue;
+		if (reg)
+			fprintf(out, "function\t%s\t%u\t%s\t%lu\n", reg->old_name, reg->pos,
+				reg->link_name, size);
+		else if (a->kind == ATOM_CODE && a->parent && a->parent->twin)
+			fprintf(out, "part\t%s\t%s\t%lu\n", atom_name(a->twin ? a->twin : a),
+				atom_name(a->parent->twin), size);
+		else if (a->state == STATE_NEW)
+			fprintf(out, "new\t%s\t%s\t%lu\n", what, atom_name(a), size);
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct reach *x = *(struct reach *const *)a, *y = *(struct reach *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (int)x->pos - (int)y->pos;
+}
+
+static void print_reaches(struct diff *d, FILE *out)
+{
+	struct reach **list = xcalloc(HASH_COUNT(d->reaches), sizeof(*list)), *r, *tmp;
+	struct name_set *seen = NULL, *s, *stmp;
+	size_t n = 0;
+
+	HASH_ITER(hh, d->reaches, r, tmp)
+		list[n++] = r;
+	qsort(list, n, sizeof(*list), by_name);
+	for (size_t i = 0; i < n; i++) {
+		const struct export *e;
+
+		if (list[i]->kind != REACH_EXPORT)
+			continue;
+		e = exports_find(&d->exports, list[i]->name);
+		if (!e || !*e->ns)
+			continue;
+		HASH_FIND_STR(seen, e->ns, s);
+		if (s)
+			continue;
+		s = xcalloc(1, sizeof(*s));
+		s->name = e->ns;
+		HASH_ADD_KEYPTR(hh, seen, s->name, strlen(s->name), s);
+		fprintf(out, "namespace\t%s\n", e->ns);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (list[i]->kind == REACH_KLP)
+			fprintf(out, "klp\t%s\t%s\t%u\n", list[i]->owner, list[i]->name, list[i]->pos);
+	HASH_ITER(hh, seen, s, stmp) {
+		HASH_DEL(seen, s);
+		free(s);
+	}
+	free(list);
+}
+
+static void print_summary(struct diff *d)
+{
+	unsigned long size = 0, klp = 0;
+	struct reach *r, *tmp;
+
+	for (struct atom *a = d->taken; a; a = a->next_taken) {
+		const struct registration *reg = registration_of(d, a);
+
+		size += a->size;
+		if (reg)
+			diag_info("%s: changed function: %s", d->opt.source, reg->old_name);
+		else if (is_named(a) && a->state == STATE_NEW && a->kind == ATOM_CODE)
+			diag_info("%s: new function: %s", d->opt.source, atom_name(a));
+		else if (is_named(a) && a->state == STATE_NEW && a->kind == ATOM_DATA)
+			diag_info("%s: new data: %s", d->opt.source, atom_name(a));
+	}
+	HASH_ITER(hh, d->reaches, r, tmp)
+		klp += r->kind == REACH_KLP ? r->uses : 0;
+	diag_info("%s: %lu bytes, %lu livepatch relocations", d->opt.source, size, klp);
+}
+
+int write_report(struct diff *d)
+{
+	const char *path = d->opt.report_path;
+	FILE *out;
+	int err;
+
+	print_summary(d);
+	if (!path)
+		return 0;
+	out = fopen(path, "we");
+	if (!out)
+		return diag_error("%s: %s; can the directory be written?", path, strerror(errno));
+	fprintf(out, "kpatch-diff\t1\nobject\t%s\n", d->opt.objname);
+	print_atoms(d, out);
+	print_reaches(d, out);
+	err = ferror(out);
+	err |= fclose(out);
+	if (err) {
+		diag_error("%s: cannot write; is the disk full?", path);
+		unlink(path);
+		return -1;
+	}
+	return 0;
+}

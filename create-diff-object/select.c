@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fifth pass: what goes into the output? The changed functions, new global things, which another
+ * file of the patch may use, and whatever these need that the running kernel doesn't have.
+ */
+#include <stdlib.h>
+
+#include "diag.h"
+#include "diff.h"
+
+static bool same_family(const struct atom *a, const struct atom *b)
+{
+	return a == b || a->parent == b || b->parent == a;
+}
+
+bool binds_to_copy(const struct atom *a, const struct reloc *r)
+{
+	const struct atom *t = r->target;
+
+	if (!t)
+		return false;
+	switch (t->kind) {
+	case ATOM_STRING:
+	case ATOM_CONST:
+	case ATOM_POOL:
+	case ATOM_ENTRY:
+		return true;
+	case ATOM_REGISTRY:
+		return false;
+	case ATOM_DATA:
+		return t->own_copy || !t->twin;
+	case ATOM_CODE:
+		break;
+	}
+	if (!t->twin)
+		return true;
+	/* Places inside of a function: of this version of it. */
+	if (t->parent || r->target_off != (int64_t)t->entry)
+		return true;
+	if (a->kind == ATOM_ENTRY)
+		return true;
+	/*
+	 * A call may go to the new version directly. The address of a function must stay the
+	 * original's: it is compared, and stored in data that outlives the patch.
+	 */
+	return t->state == STATE_CHANGED && (arch_is_branch(a->sec, r) ||
+					     (same_family(a, t) && r->target_off != (int64_t)t->entry));
+}
+
+static void take(struct diff *d, struct atom *a)
+{
+	if (a->taken)
+		return;
+	a->taken = true;
+	*d->taken_end = a;
+	d->taken_end = &a->next_taken;
+}
+
+/* Entries of jump labels and static calls: the key is what the last relocation points to. */
+static bool has_key(const struct section *sec)
+{
+	return sec->table && sec->table->struct_name &&
+	       (!strcmp(sec->table->struct_name, "jump_entry") ||
+		!strcmp(sec->table->struct_name, "static_call_site"));
+}
+
+/*
+ * The kernel reads these entries when the livepatch module is loaded. If the key belongs to the
+ * patched module, it may not be there yet. A tracepoint can be done without.
+ */
+static bool key_is_early(struct diff *d, const struct atom *e)
+{
+	const struct reloc *r = &e->relocs[e->nrelocs - 1];
+	const struct export *ex;
+	const char *name;
+
+	if (!strcmp(d->opt.objname, "vmlinux") || !has_key(e->sec))
+		return true;
+	if (r->target && binds_to_copy(e, r))
+		return true;
+	name = r->target && is_named(r->target) ? atom_name(r->target) : r->sym->name;
+	ex = exports_find(&d->exports, name);
+	if (!r->target && ex && !strcmp(ex->owner, "vmlinux"))
+		return true;
+	if (!r->target && !ex && !symtab_find(&d->own_symtab, name) &&
+	    symtab_find(&d->vmlinux_symtab, name))
+		return true;
+	if (has_prefix(name, "__tracepoint_") || has_prefix(name, "__SCK__tp_func_")) {
+		diag_warn("%s: %s: the tracepoint %s belongs to a module, so the patched function does not trace it",
+			  d->opt.source, atom_title(e->describes), name);
+		return false;
+	}
+	diag_refuse("%s: %s: uses the static key or static call %s of a module, which may be loaded after the livepatch; test the key with static_key_enabled() instead",
+		    d->opt.source, atom_title(e->describes), name);
+	return false;
+}
+
+static void take_needs(struct diff *d, struct atom *a)
+{
+	for (size_t i = 0; i < a->nrelocs; i++) {
+		struct reloc *r = &a->relocs[i];
+		struct atom *t = r->target;
+
+		if (!t || !binds_to_copy(a, r))
+			continue;
+		if (t->kind == ATOM_DATA && !is_named(t) && is_writable(t->sec)) {
+			diag_refuse("%s: %s: refers to nameless data at %s that cannot be found in the running kernel; give it a name",
+				    d->opt.source, atom_title(a), atom_title(t));
+			continue;
+		}
+		take(d, t);
+	}
+	for (struct atom *e = a->entries; e; e = e->next_entry)
+		if (key_is_early(d, e))
+			take(d, e);
+	if (a->child)
+		take(d, a->child);
+	if (a->parent)
+		take(d, a->parent);
+	if (a->stuck)
+		diag_refuse("%s: %s: has a short jump to another function of section %s; move one of them to another section",
+			    d->opt.source, atom_title(a), a->sec->name);
+}
+
+/* A taken section that describes code, but of which nothing is known, would be lost. */
+static void refuse_unknown_tables(struct diff *d)
+{
+	for_each_section(&d->patched, sec) {
+		if (sec->table || !is_alloc(sec) || is_code(sec))
+			continue;
+		for (size_t i = 0; i < sec->natoms; i++) {
+			struct atom *a = sec->atoms[i];
+
+			if (a->taken || is_named(a) || a->kind != ATOM_DATA)
+				continue;
+			for (size_t j = 0; j < a->nrelocs; j++) {
+				struct atom *t = a->relocs[j].target;
+
+				if (!t || t->kind != ATOM_CODE || !t->taken)
+					continue;
+				diag_refuse("%s: %s: section %s refers to it, and its meaning is not known; please report this section",
+					    d->opt.source, atom_title(t), sec->name);
+				return;
+			}
+		}
+	}
+}
+
+int select_atoms(struct diff *d)
+{
+	d->taken_end = &d->taken;
+	for_each_atom(&d->patched, a) {
+		bool changed = a->kind == ATOM_CODE && a->state == STATE_CHANGED && !a->parent;
+		bool new = (a->kind == ATOM_CODE || a->kind == ATOM_DATA) &&
+			   a->state == STATE_NEW && is_global_atom(a);
+
+		if (!changed && !new)
+			continue;
+		a->root = true;
+		take(d, a);
+	}
+	for (struct atom *a = d->taken; a; a = a->next_taken)
+		take_needs(d, a);
+	refuse_unknown_tables(d);
+	return 0;
+}
