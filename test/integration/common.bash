@@ -162,7 +162,7 @@ boot()
 		"$BATS_TEST_TMPDIR/guest.sh" 3>&- || status=$?
 	if [[ $status -ne 0 ]]; then
 		echo "guest ended with $status; end of its kernel log:"
-		tail -n 40 "$BATS_TEST_TMPDIR/kernel.log"
+		sed '1,/Run .init as init/d' "$BATS_TEST_TMPDIR/kernel.log" | tail -n 40
 		return 1
 	fi
 }

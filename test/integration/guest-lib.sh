@@ -29,7 +29,7 @@ expect()
 	printf '%s\n' "$2" > /tmp/expected
 	printf '%s\n' "$3" > /tmp/actual
 	echo "guest: FAILED: $1" >&2
-	diff -U 100 /tmp/expected /tmp/actual | tail -n +2 >&2 || true
+	diff -U 100 -L expected -L actual /tmp/expected /tmp/actual >&2 || true
 	exit 1
 }
 

@@ -72,6 +72,7 @@ setup()
 			awk '{ print $1, ($3 >= 1000000 && $3 < 2000000) ? "about a megabyte" : $3, $10 }' \
 				/sys/block/zram0/mm_stat
 		}
+		load lzo_rle
 		load zram
 		fill
 		original=$(stat)

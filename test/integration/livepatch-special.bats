@@ -34,7 +34,7 @@ entries()
 		}
 	done
 	guest_script <<-'EOF'
-		rename() { sh -c 'echo kpatch-x > /proc/self/comm; cat /proc/$$/comm'; }
+		rename() { sh -c 'echo kpatch-x > /proc/self/comm; read -r name < /proc/self/comm; echo $name'; }
 		tracing=/sys/kernel/tracing
 		traced() {
 			echo > $tracing/trace
