@@ -193,7 +193,7 @@ static void collect(struct pairer *p, struct elf_file *file, bool is_patched)
 			continue;
 		if (a->kind == ATOM_CODE || a->kind == ATOM_DATA || a->kind == ATOM_REGISTRY)
 			add_to_group(p, a, is_patched);
-		if (a->kind == ATOM_CODE)
+		if (is_code(a->sec))
 			add_to_family(p, a, is_patched);
 	}
 }

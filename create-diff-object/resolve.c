@@ -32,10 +32,13 @@ static enum found find_position(const struct symtab *tab, const char *name, bool
 	if (!kn)
 		return FOUND_NONE;
 	for (const struct ksym *k = kn->first; k; k = k->next) {
-		if (ksym_is_global(k) == local)
+		/* Per-CPU variables are all of type A, local ones too. */
+		if (k->type == 'A' || k->type == 'a') {
+			if (code > 0)
+				continue;
+		} else if (ksym_is_global(k) == local || (code >= 0 && ksym_is_code(k) != !!code)) {
 			continue;
-		if (code >= 0 && ksym_is_code(k) != !!code && k->type != 'A' && k->type != 'a')
-			continue;
+		}
 		if (match)
 			return FOUND_SEVERAL;
 		match = k;
