@@ -1,0 +1,165 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# kpatch-image: its command line, its output files, and input that was damaged on purpose.
+#
+# shellcheck disable=SC2154 # run --separate-stderr sets stderr
+
+bats_require_minimum_version 1.5.0
+load image-fixtures
+
+setup()
+{
+	cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+@test "--version and --help work, also for a subcommand" {
+	run -0 kpatch-image --version
+	[[ $output == "kpatch-image "[0-9]* ]]
+	run -0 kpatch-image --help
+	for command in symtab release unpack struct; do
+		[[ $output == *"  $command FILE"* ]]
+		[[ $(kpatch-image $command --help) == "Usage: kpatch-image $command "* ]]
+	done
+}
+
+@test "a wrong command line is an error in one line" {
+	run -1 --separate-stderr kpatch-image
+	[ "$stderr" = "kpatch-image: error: no subcommand; see kpatch-image --help" ]
+	run -1 --separate-stderr kpatch-image frobnicate file
+	[ "$stderr" = "kpatch-image: error: frobnicate: no such subcommand; see kpatch-image --help" ]
+	run -1 --separate-stderr kpatch-image symtab
+	[ "$stderr" = "kpatch-image: error: symtab: FILE is missing; see kpatch-image symtab --help" ]
+	run -1 --separate-stderr kpatch-image struct file
+	[ "$stderr" = "kpatch-image: error: struct: NAME is missing; see kpatch-image struct --help" ]
+	run -1 --separate-stderr kpatch-image release one two
+	[ "$stderr" = "kpatch-image: error: two: one FILE at a time; see kpatch-image release --help" ]
+	run -1 kpatch-image --frobnicate
+	run -1 kpatch-image symtab --frobnicate
+}
+
+@test "options are taken before and behind the file" {
+	module m
+	kpatch-image symtab m.ko > expected
+	kpatch-image symtab -o one m.ko
+	kpatch-image symtab m.ko --output=two
+	cmp one expected
+	cmp two expected
+}
+
+@test "a file that cannot be read, or is something else, is an error" {
+	run -1 --separate-stderr kpatch-image symtab missing
+	[ "$stderr" = "kpatch-image: error: missing: No such file or directory; give a kernel image or a module" ]
+	run -1 --separate-stderr kpatch-image symtab .
+	[ "$stderr" = "kpatch-image: error: .: Is a directory; give a kernel image or a module" ]
+	echo 'ffffffff81000000 B text' > System.map
+	run -1 --separate-stderr kpatch-image symtab System.map
+	[ "$stderr" = "kpatch-image: error: System.map: neither a kernel image nor an ELF file; give vmlinuz, vmlinux or a module" ]
+	: > empty
+	run -1 --separate-stderr kpatch-image symtab empty
+	[ "$stderr" = "kpatch-image: error: empty: neither a kernel image nor an ELF file; give vmlinuz, vmlinux or a module" ]
+}
+
+@test "a failed write is an error" {
+	module m
+	run -1 --separate-stderr kpatch-image symtab m.ko -o /dev/full
+	[ "$stderr" = "kpatch-image: error: /dev/full: No space left on device; write to another place" ]
+	[ -c /dev/full ]
+	run -1 bash -c "'$KPATCH_IMAGE' symtab m.ko 2> errors > /dev/full"
+	[ "$(cat errors)" = "kpatch-image: error: standard output: No space left on device; write to another place" ]
+	run -1 --separate-stderr kpatch-image symtab m.ko -o missing/out
+	[ "$stderr" = "kpatch-image: error: missing/out: No such file or directory; write to another place" ]
+}
+
+@test "a failure leaves the old output as it was, and no other file" {
+	module m
+	echo old > out
+	truncate -s 1000 m.ko
+	ls -A > before
+	run -1 kpatch-image symtab m.ko -o out
+	[ "$(cat out)" = old ]
+	ls -A | diff before -
+}
+
+@test "a file size limit is a failed write as well, and leaves nothing behind" {
+	vmlinux 6.12
+	mkdir dir
+	run -1 --separate-stderr bash -c "trap '' XFSZ; ulimit -f 4; '$KPATCH_IMAGE' unpack vmlinux -o dir/out"
+	[ "$stderr" = "kpatch-image: error: dir/out: File too large; write to another place" ]
+	[ -z "$(ls -A dir)" ]
+}
+
+@test "the output file gets ordinary permissions, and a symbolic link stays one" {
+	module m
+	echo old > target
+	ln -s target link
+	(umask 027 && kpatch-image symtab m.ko -o link)
+	[ -L link ]
+	[ "$(stat -c %a target)" = 640 ]
+	kpatch-image symtab m.ko | cmp - target
+}
+
+# A program that notices each read out of bounds, each overflow and each leak.
+checked_program()
+{
+	# shellcheck disable=SC2086
+	"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE '-DKPATCH_VERSION="0"' -I"$TOP/lib" -O1 -g1 \
+		-fsanitize=address,undefined -fno-sanitize-recover=all \
+		"$TOP"/kpatch-image/*.c "$TOP"/lib/{diag,image,unpack,btf,kallsyms,kallsyms-symtab}.c \
+		-o checked -lelf -llz4 -lzstd -llzma -lz -lbpf
+}
+
+# survive FILE: symtab of it works or fails with one line; anything else, a hang included, is a bug.
+survive()
+{
+	local status=0
+	timeout 20 ./checked symtab "$1" > out 2> errors || status=$?
+	if [[ $status -gt 1 || $(wc -l < errors) -ne $status ]]; then
+		echo "$2: status $status:"
+		cat errors
+		return 1
+	fi
+	[[ $status -eq 0 ]] || failures=$((failures + 1))
+	tries=$((tries + 1))
+}
+
+@test "damaged input never crashes, hangs or reads out of bounds" {
+	local tries=0 failures=0 file size i at RANDOM=1
+	checked_program
+	btf
+	vmlinux 6.1 btf.o
+	cp vmlinux new-vmlinux
+	bzimage zstd
+	cp vmlinuz vmlinuz.zstd
+	vmlinux 6.12 btf.o
+	bzimage lz4
+	module m
+	xz -k m.ko
+
+	for file in vmlinux new-vmlinux vmlinuz vmlinuz.zstd m.ko m.ko.xz; do
+		survive $file "$file as it is"
+		[ $failures -eq 0 ]
+	done
+	for file in vmlinux new-vmlinux vmlinuz vmlinuz.zstd m.ko m.ko.xz; do
+		size=$(stat -c %s $file)
+		for ((i = 0; i < 12; i++)); do
+			at=$(((RANDOM << 15 | RANDOM) % size))
+			head -c $at $file > damaged
+			survive damaged "$file cut at $at"
+		done
+		for ((i = 0; i < 30; i++)); do
+			at=$(((RANDOM << 15 | RANDOM) % size))
+			# Headers are small, and what counts most.
+			case $((i % 3)) in
+			0) at=$((at % 1024)) ;;
+			1) at=$((size - 1 - at % 2048 % size)) ;;
+			esac
+			cp $file damaged
+			# shellcheck disable=SC2059
+			printf "\\x$(printf %x $((RANDOM % 256)))" | poke damaged $at
+			survive damaged "$file with byte $at changed (run $i)"
+		done
+	done
+	# Damage that nothing notices would mean that the test does nothing.
+	[ $failures -gt $((tries / 3)) ]
+	[ $failures -lt $tries ]
+}
