@@ -71,12 +71,18 @@ guest()
 	)
 	for line in "${splats[@]}"; do
 		echo "[    1.0] $line" > log
-		grep -qE "$(vm --print-dirt)" log || { echo "missed: $line"; false; }
+		run -126 vm --check-log log
+		[[ $output == *"$line"* ]]
 	done
 	printf '%s\n' 'livepatch_x: tainting kernel with TAINT_LIVEPATCH' \
 		'livepatch_x: module verification failed: signature and/or required key missing' \
-		"livepatch: enabling patch 'livepatch_x'" 'ACPI: debug: no bug' > log
-	run -1 grep -E "$(vm --print-dirt)" log
+		"livepatch: enabling patch 'livepatch_x'" 'ACPI: debug: no bug' \
+		'Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on' > log
+	run -0 vm --check-log log
+	[ "$output" = "" ]
+	# However much trouble there is.
+	yes "[    1.0] BUG: x" | head -n 100000 > log
+	run -126 vm --check-log log
 }
 
 @test "a guest that does not end is a timeout" {
@@ -154,6 +160,8 @@ guest()
 	[[ $output == "vm: error: module no_such_module is not below "* ]]
 	run -127 vm --bogus
 	[ "$output" = "vm: error: unknown option --bogus (try --help)" ]
+	run -127 vm --check-log nothing
+	[ "$output" = "vm: error: cannot read log nothing" ]
 	run -127 vm --kernel guest.sh guest.sh
 	[[ $output == *"vm: error: the guest printed nothing at all" ]]
 }

@@ -120,3 +120,43 @@ setup()
 	EOF
 	boot --module "$ko" --module loop
 }
+
+@test "a change in a header changes the functions that it is inlined into" {
+	build 0 fat fat-header.patch
+	module_sane "$ko"
+	guest_script <<-'EOF'
+		dd if=/dev/zero of=/tmp/disk bs=64k count=32 2>/dev/null
+		mkdosfs /tmp/disk
+		mkdir /tmp/mnt
+		modes() {
+			mount -t vfat -o loop /tmp/disk /tmp/mnt
+			stat -c '%a %n' /tmp/mnt /tmp/mnt/file
+			umount /tmp/mnt
+		}
+		for module in loop nls_cp437 nls_ascii vfat; do
+			load $module
+		done
+		mount -t vfat -o loop /tmp/disk /tmp/mnt
+		echo content > /tmp/mnt/file
+		umount /tmp/mnt
+		original="755 /tmp/mnt
+		755 /tmp/mnt/file"
+		patched="750 /tmp/mnt
+		750 /tmp/mnt/file"
+		expect "module alone" "$original" "$(modes)"
+		load livepatch_fat
+		expect "what is patched" "fat/fat_fill_inode,1
+		fat/fat_fill_super,1
+		fat/fat_generic_ioctl,1" "$(patched_functions livepatch_fat)"
+		expect "module first" "$patched" "$(modes)"
+		unload vfat
+		unload fat
+		load vfat
+		expect "livepatch first" "$patched" "$(modes)"
+		disable livepatch_fat
+		expect "disabled" "$original" "$(modes)"
+		unload livepatch_fat
+		expect "unloaded" "$original" "$(modes)"
+	EOF
+	boot --module "$ko" --module vfat --module loop --module nls_cp437 --module nls_ascii
+}

@@ -129,5 +129,6 @@ entries()
 	grep -E "WARNING: CPU: [0-9]+ PID: [0-9]+ at fs/proc/version.c:$line version_proc_show\+.* \[livepatch_warn\]" "$log"
 	grep -q 'version: read by provoke' "$log"
 	# Nothing before it was dirty.
-	run -1 grep -E "$(vm --print-dirt)" <(sed '/silent so far/,$d' "$log")
+	sed "/silent so far/,\$d" "$log" > "$log.before"
+	vm --check-log "$log.before"
 }
