@@ -3,6 +3,7 @@
 # kpatch-image on kernels: what is packed in them, their symbols, structures and release.
 #
 # shellcheck disable=SC2154 # run --separate-stderr sets stderr
+# shellcheck disable=SC2094 # symtab is a subcommand, not the file
 
 bats_require_minimum_version 1.5.0
 load image-fixtures

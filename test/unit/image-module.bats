@@ -3,6 +3,7 @@
 # kpatch-image on modules: which symbols the kernel keeps, and at which positions.
 #
 # shellcheck disable=SC2154 # run --separate-stderr sets stderr
+# shellcheck disable=SC2094 # symtab is a subcommand, not the file
 
 bats_require_minimum_version 1.5.0
 load image-fixtures
@@ -42,7 +43,7 @@ setup()
 	ld -r -o some-module.ko main.o unlikely.o init.o
 	kpatch-image symtab some-module.ko > symtab
 	grep -q $'\ttwice\t' symtab
-	run -1 awk -F '\t' '$1 == "sym" && NF == 6 { found = 1 } END { exit !found }' symtab
+	run -1 grep -P '\ttwice\t[^\t]+\t' symtab
 }
 
 @test "a packed module gives the same as the plain one" {
