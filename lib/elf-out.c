@@ -232,7 +232,8 @@ static int put_sections(struct writer *w)
 		void *data = s->data;
 
 		sh = (Elf64_Shdr){ .sh_type = s->type, .sh_flags = s->flags, .sh_size = s->size,
-				   .sh_addralign = s->align, .sh_entsize = s->entsize };
+				   .sh_addralign = s->align, .sh_entsize = s->entsize,
+				   .sh_link = s->link ? s->link->index : 0 };
 		if (s->type == SHT_RELA) {
 			data = w->relas[i] = rela_data(s);
 			sh.sh_size = s->nrelocs * sizeof(Elf64_Rela);
@@ -300,11 +301,25 @@ static int put_shstrndx(struct writer *w)
 	return 0;
 }
 
+/* Renaming over a device would replace it, and the machine could lose its /dev/null. */
+static int check_target(const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return diag_error("%s: not a regular file; name another output", path);
+	return 0;
+}
+
 int elf_out_write(struct elf_out *out, const char *path)
 {
 	struct writer w = { .out = out };
-	char *tmp = xasprintf("%s.tmp%d", path, (int)getpid());
+	char *tmp;
 	int fd, err = -1;
+
+	if (check_target(path))
+		return -1;
+	tmp = xasprintf("%s.tmp%d", path, (int)getpid());
 
 	strings_add(&w.names, "");
 	strings_add(&w.strtab, "");

@@ -31,6 +31,7 @@ struct out_section {
 	char *name;
 	uint32_t type;			/* SHT_PROGBITS, SHT_NOBITS, SHT_RELA, ... */
 	uint64_t flags, align, entsize;
+	struct out_section *link;	/* with SHF_LINK_ORDER: the section that it belongs to */
 	unsigned char *data;
 	size_t size, room;
 	/* SHT_RELA only: */
