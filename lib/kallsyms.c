@@ -192,7 +192,6 @@ static bool addresses(const struct tables *t, struct kallsyms *ks, const struct 
 {
 	const unsigned char *p = t->sec->data + offsets;
 	uint64_t last = 0, addr;
-	bool relative = false;
 
 	for (size_t i = 0; i < t->nr; i++, p += 4) {
 		int32_t offset = (int32_t)le32(p);
@@ -205,12 +204,8 @@ static bool addresses(const struct tables *t, struct kallsyms *ks, const struct 
 			addr = t->sec->addr + offsets + 4 * i + (int64_t)offset;
 		if (addr < last)
 			return false;
-		relative = relative || offset < 0;
 		ks->syms[i].addr = last = addr;
 	}
-	/* A kernel is not all per-CPU data: this is another encoding then. */
-	if (encoding == PERCPU && !relative)
-		return false;
 	/* Symbols may stand at the very end of the image, so a byte before is asked for. */
 	return image_section_at(img, last) || image_section_at(img, last - 1);
 }
