@@ -83,7 +83,7 @@ enum reach_kind {
 
 struct reach {
 	enum reach_kind kind;
-	char *name;		/* the name under which the kernel knows it; key of the cache */
+	char *name;		/* under which the kernel knows it */
 	const char *patched;	/* KLP: the object whose loading makes the relocation due */
 	const char *owner;	/* KLP */
 	unsigned int pos;	/* KLP: 0 when the name is unique */
@@ -108,6 +108,9 @@ struct options {
 	const char *report_path;		/* NULL: none */
 	const char *source;			/* for messages */
 	const char *depends;			/* modules that the patched module depends on, commas */
+	const char *proof_path;			/* NULL: no proof */
+	const char *image_path;			/* the shipped vmlinuz, vmlinux or .ko; with proof_path */
+	bool skip_image_check;			/* a difference is a warning */
 };
 
 struct name_set {
@@ -121,6 +124,7 @@ struct diff {
 	struct symtab own_symtab;	/* of the object that is patched */
 	struct symtab vmlinux_symtab;	/* empty when that is vmlinux itself, or not given */
 	struct exports exports;
+	struct proof *proof;			/* place.c; NULL: none */
 	struct name_set *elsewhere;	/* new global names of the other objects of the patch */
 
 	struct atom *taken, **taken_end;	/* in the order of taking */
@@ -131,6 +135,7 @@ struct diff {
 };
 
 /* The passes. Each returns 0, or -1 after a message; refusals are counted by diag_refuse(). */
+int prove_original(struct diff *d);
 int cut_into_atoms(struct diff *d, struct elf_file *file);
 int pair_objects(struct diff *d);
 int compare_objects(struct diff *d);
@@ -166,10 +171,17 @@ static inline bool is_constant(const struct atom *a)
 /* The part of a symbol's name in front of what the compiler numbers: "foo.isra" of "foo.isra.12". */
 char *name_key(const char *name);
 
+/* place.c */
+void proof_free(struct proof *p);
+/*
+ * The running kernel's symbol that sym, a symbol of the original, is. *placed: its place is known. NULL
+ * though it is placed: the kernel knows another symbol by this name, or none.
+ */
+const struct ksym *proven_symbol(const struct diff *d, const struct symbol *sym, bool *placed);
+
 /* resolve.c */
 /* How code outside of the output that an included relocation refers to is reached. */
-struct reach *reach_symbol(struct diff *d, const char *name, bool local, bool code,
-			   bool defined_here, const struct atom *user);
+struct reach *reach_undefined_symbol(struct diff *d, const char *name, const struct atom *user);
 struct reach *reach_atom(struct diff *d, const struct atom *target, const struct atom *user);
 
 /* select.c */

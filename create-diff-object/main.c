@@ -31,6 +31,9 @@ enum {
 	OPT_REPORT,
 	OPT_SOURCE,
 	OPT_DEPENDS,
+	OPT_PROOF,
+	OPT_IMAGE,
+	OPT_SKIP_IMAGE_CHECK,
 };
 
 static const struct argp_option options[] = {
@@ -42,6 +45,12 @@ static const struct argp_option options[] = {
 	  "Global names that other objects of the same patch add, one per line", 0 },
 	{ "depends", OPT_DEPENDS, "MODULES", 0,
 	  "Modules that the patched module depends on, with commas between them", 0 },
+	{ "proof", OPT_PROOF, "FILE", 0,
+	  "The untouched source, compiled as the distribution did; needs --image", 0 },
+	{ "image", OPT_IMAGE, "FILE", 0,
+	  "What the kernel runs (vmlinuz, vmlinux or .ko), to prove the original against", 0 },
+	{ "skip-image-check", OPT_SKIP_IMAGE_CHECK, NULL, 0,
+	  "Warn only if the original differs from what the kernel runs", 0 },
 	{ "report", OPT_REPORT, "FILE", 0, "Write for other programs what changed", 0 },
 	{ "source", OPT_SOURCE, "NAME", 0, "Name of the source file in messages", 0 },
 	{ 0 }
@@ -77,6 +86,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_DEPENDS:
 		o->depends = arg;
 		break;
+	case OPT_PROOF:
+		o->proof_path = arg;
+		break;
+	case OPT_IMAGE:
+		o->image_path = arg;
+		break;
+	case OPT_SKIP_IMAGE_CHECK:
+		o->skip_image_check = true;
+		break;
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= n)
 			argp_error(state, "too many arguments");
@@ -85,6 +103,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (state->arg_num < n)
 			argp_error(state, "%u arguments are needed", n);
+		if (!o->proof_path != !o->image_path)
+			argp_error(state, "--proof and --image go together");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -149,6 +169,7 @@ static bool nothing_changed(struct diff *d)
 static int run(struct diff *d)
 {
 	if (read_inputs(d) ||
+	    prove_original(d) ||
 	    cut_into_atoms(d, &d->orig) ||
 	    cut_into_atoms(d, &d->patched) ||
 	    pair_objects(d) ||
@@ -190,6 +211,7 @@ int main(int argc, char **argv)
 	status = run(&d);
 	if (status == EXIT_UNCHANGED)
 		diag_info("%s: nothing changed", d.opt.source);
+	proof_free(d.proof);
 	elf_out_free(&d.out);
 	elf_file_close(&d.orig);
 	elf_file_close(&d.patched);

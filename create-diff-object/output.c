@@ -169,7 +169,7 @@ static void emit_outside(struct diff *d, struct atom *a, const struct reloc *r)
 		out.addend = (int64_t)r->sym->sym.st_value + r->addend -
 			     (int64_t)(r->target->off + r->target->entry);
 	} else {
-		reach = reach_symbol(d, r->sym->name, false, false, false, a);
+		reach = reach_undefined_symbol(d, r->sym->name, a);
 		out.addend = r->addend;
 	}
 	if (!reach || reach->kind == REACH_FAILED)
@@ -262,7 +262,8 @@ static void orc_add(struct orc *o, const struct atom *a, uint64_t at, const void
 
 	out_section_append(o->odata, entry, o->size, 1);
 	out_reloc_add(&o->d->out, o->oip,
-		      (struct out_reloc){ .offset = off, .type = R_X86_64_PC32,
+		      (struct out_reloc){ .offset = off,
+					  .type = arch_table_reloc(),
 					  .sym = out_section_symbol(&o->d->out, a->osec),
 					  .addend = (int64_t)(a->ooff + at) });
 }

@@ -16,15 +16,25 @@ enum found {
 	FOUND,
 	FOUND_NONE,
 	FOUND_SEVERAL,
+	FOUND_UNPLACED,	/* not found with certainty in the shipped image */
+	FOUND_MOVING,	/* a module's: has another position while that is loaded */
 };
 
 /*
- * Position of a symbol among those of its name, 0 for a unique name. All of one name count, but
- * those of the other linkage or kind cannot be meant: the link allows one global symbol of a name,
- * and of the local ones only those in this object's kind of section are candidates.
+ * The position to name to the kernel. 0 says that the name is unique; in a module it may be unique
+ * only once initialisation is over, so that positions are always given there.
  */
-static enum found find_position(const struct symtab *tab, const char *name, bool local, int code,
-				unsigned int *pos, const struct ksym **sym)
+static unsigned int position(const struct kname *kn, const struct ksym *k)
+{
+	return kn->count == 1 && !k->section ? 0 : k->pos;
+}
+
+/*
+ * The symbol of a name that can be meant, going by names alone: the link allows one global symbol
+ * of a name, and of the local ones only those in this object's kind of section are candidates.
+ */
+static enum found find_by_name(const struct symtab *tab, const char *name, bool local, int code,
+			       unsigned int *pos, const struct ksym **sym)
 {
 	const struct kname *kn = symtab_find(tab, name);
 	const struct ksym *match = NULL;
@@ -45,9 +55,38 @@ static enum found find_position(const struct symtab *tab, const char *name, bool
 	}
 	if (!match)
 		return FOUND_NONE;
-	*pos = kn->count == 1 ? 0 : match->pos;
+	if (match->loading_pos)
+		return FOUND_MOVING;
+	*pos = position(kn, match);
 	if (sym)
 		*sym = match;
+	return FOUND;
+}
+
+/* The same for a symbol that the original defines: its place in the image tells, if there is a proof. */
+static enum found find_defined(const struct diff *d, const struct symbol *s, bool code,
+			       unsigned int *pos, const struct ksym **sym)
+{
+	const struct ksym *k;
+	bool placed;
+
+	if (!d->proof)
+		return find_by_name(&d->own_symtab, s->name, is_local_symbol(s), code, pos, sym);
+	k = proven_symbol(d, s, &placed);
+	if (!placed) {
+		/* A name that is there once needs no place. */
+		enum found found = find_by_name(&d->own_symtab, s->name, is_local_symbol(s), code,
+						pos, sym);
+
+		return found == FOUND_SEVERAL ? FOUND_UNPLACED : found;
+	}
+	if (!k)
+		return FOUND_NONE;
+	if (k->loading_pos)
+		return FOUND_MOVING;
+	*pos = position(symtab_find(&d->own_symtab, s->name), k);
+	if (sym)
+		*sym = k;
 	return FOUND;
 }
 
@@ -127,7 +166,7 @@ static void reach_export(struct diff *d, struct reach *r, const struct export *e
 		return;
 	}
 	if (!strcmp(e->owner, d->opt.objname))
-		find_position(&d->own_symtab, r->name, false, -1, &pos, NULL);
+		find_by_name(&d->own_symtab, r->name, false, -1, &pos, NULL);
 	reach_klp(d, r, objname_of(d), e->owner, pos);
 }
 
@@ -135,13 +174,27 @@ static void refuse_lookup(struct diff *d, struct reach *r, enum found found,
 			  const struct atom *user, const struct symtab *tab)
 {
 	const struct kname *kn = symtab_find(tab, r->name);
+	const char *title = atom_title(user);
+	unsigned int count = kn ? kn->count : 0;
 
-	if (found == FOUND_SEVERAL)
-		diag_refuse("%s: %s: refers to %s, and the kernel has %u symbols of this name; which one is meant is not known: avoid the reference, or give the code what it needs as a copy",
-			    d->opt.source, atom_title(user), r->name, kn ? kn->count : 0);
-	else
+	switch (found) {
+	case FOUND_SEVERAL:
+		diag_refuse("%s: %s: refers to %s, and the kernel has %u symbols of this name; give the image and the proof object, so that it can be found by its place",
+			    d->opt.source, title, r->name, count);
+		break;
+	case FOUND_UNPLACED:
+		diag_refuse("%s: %s: refers to %s, and which of the kernel's %u symbols of this name it is cannot be told with certainty; avoid the reference, or give the code what it needs as a copy",
+			    d->opt.source, title, r->name, count);
+		break;
+	case FOUND_MOVING:
+		diag_refuse("%s: %s: refers to %s, whose position among those of its name changes while the module %s is loaded; avoid the reference, or give the code what it needs as a copy",
+			    d->opt.source, title, r->name, d->opt.objname);
+		break;
+	default:
 		diag_refuse("%s: %s: refers to %s, which is neither exported nor in the kernel's symbol table; is it from another configuration?",
-			    d->opt.source, atom_title(user), r->name);
+			    d->opt.source, title, r->name);
+		break;
+	}
 	r->kind = REACH_FAILED;
 }
 
@@ -163,13 +216,13 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 		return;
 	}
 	/* Another object of the same vmlinux or module. */
-	found = find_position(&d->own_symtab, r->name, false, -1, &pos, NULL);
+	found = find_by_name(&d->own_symtab, r->name, false, -1, &pos, NULL);
 	if (found == FOUND) {
 		reach_klp(d, r, objname_of(d), objname_of(d), pos);
 		return;
 	}
 	if (found == FOUND_NONE && !in_vmlinux(d)) {
-		found = find_position(vmlinux_symtab(d), r->name, false, -1, &pos, NULL);
+		found = find_by_name(vmlinux_symtab(d), r->name, false, -1, &pos, NULL);
 		if (found == FOUND) {
 			reach_klp(d, r, "vmlinux", "vmlinux", pos);
 			return;
@@ -178,10 +231,10 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 	refuse_lookup(d, r, found, user, &d->own_symtab);
 }
 
-static void reach_defined(struct diff *d, struct reach *r, bool local, bool code,
+static void reach_defined(struct diff *d, struct reach *r, const struct symbol *s,
 			  const struct atom *user)
 {
-	const struct export *e = local ? NULL : exports_find(&d->exports, r->name);
+	const struct export *e = is_local_symbol(s) ? NULL : exports_find(&d->exports, r->name);
 	unsigned int pos;
 	enum found found;
 
@@ -189,32 +242,42 @@ static void reach_defined(struct diff *d, struct reach *r, bool local, bool code
 		reach_export(d, r, e, user);
 		return;
 	}
-	found = find_position(&d->own_symtab, r->name, local, code, &pos, NULL);
+	/* Of a weak definition the kernel may run another object's: the name says which. */
+	if (symbol_bind(s) == STB_WEAK)
+		found = find_by_name(&d->own_symtab, s->name, false, -1, &pos, NULL);
+	else
+		found = find_defined(d, s, is_code(s->sec), &pos, NULL);
 	if (found == FOUND)
 		reach_klp(d, r, objname_of(d), objname_of(d), pos);
 	else
 		refuse_lookup(d, r, found, user, &d->own_symtab);
 }
 
-struct reach *reach_symbol(struct diff *d, const char *name, bool local, bool code,
-			   bool defined_here, const struct atom *user)
+/* The cache entry of key, which becomes its property; *is_new says that it must be filled. */
+static struct reach *find_reach(struct diff *d, char *key, const char *name, bool *is_new)
 {
-	char *key = xasprintf("%c%s", local ? 'l' : 'g', name);
 	struct reach *r;
 
 	HASH_FIND_STR(d->reaches, key, r);
+	*is_new = !r;
 	if (!r) {
 		r = xcalloc(1, sizeof(*r));
-		r->name = key + 1;
+		r->name = xstrdup(name);
 		HASH_ADD_KEYPTR(hh, d->reaches, key, strlen(key), r);
-		if (defined_here)
-			reach_defined(d, r, local, code, user);
-		else
-			reach_undefined(d, r, user);
 	} else {
 		free(key);
 	}
 	r->uses++;
+	return r;
+}
+
+struct reach *reach_undefined_symbol(struct diff *d, const char *name, const struct atom *user)
+{
+	bool is_new;
+	struct reach *r = find_reach(d, xasprintf("undefined %s", name), name, &is_new);
+
+	if (is_new)
+		reach_undefined(d, r, user);
 	return r;
 }
 
@@ -223,6 +286,8 @@ struct reach *reach_atom(struct diff *d, const struct atom *target, const struct
 	/* The running kernel knows it by the name that it has in the original. */
 	const struct atom *known = target->twin ? target->twin : target;
 	const struct symbol *s = known->syms;
+	struct reach *r;
+	bool is_new;
 
 	if (!s) {
 		diag_refuse("%s: %s: refers to %s, which has no name and cannot be found in the running kernel; give it a name",
@@ -239,19 +304,30 @@ struct reach *reach_atom(struct diff *d, const struct atom *target, const struct
 	for (const struct symbol *t = known->syms; t && is_local_symbol(s); t = t->next)
 		if (!is_local_symbol(t))
 			s = t;
-	return reach_symbol(d, s->name, is_local_symbol(s), is_code(known->sec), true, user);
+	r = find_reach(d, xasprintf("%u %s", s->index, s->name), s->name, &is_new);
+	if (is_new)
+		reach_defined(d, r, s, user);
+	return r;
 }
 
 /*
  * A weak function that another object overrides: its name belongs to the other one in the running
  * kernel, and patching it by name would replace that.
  */
-static bool is_overridden(struct diff *d, const struct symbol *s, const struct ksym *k)
+static bool is_overridden(struct diff *d, const struct symbol *s)
 {
 	const struct symtab *tab = &d->own_symtab;
 	const char *before = "the beginning", *after = "the end";
+	const struct ksym *k = NULL;
+	unsigned int pos;
+	bool placed = false;
 
-	if (symbol_bind(s) != STB_WEAK || ksym_is_weak(k))
+	if (symbol_bind(s) != STB_WEAK)
+		return false;
+	if (find_by_name(tab, s->name, false, true, &pos, &k) != FOUND || ksym_is_weak(k))
+		return false;
+	/* With a proof there is no doubt. */
+	if (d->proof && proven_symbol(d, s, &placed))
 		return false;
 	if (k > tab->syms)
 		before = k[-1].name;
@@ -266,7 +342,6 @@ static void register_function(struct diff *d, struct atom *a)
 {
 	struct registration *reg;
 	const struct symbol *s = a->twin->syms;
-	const struct ksym *k = NULL;
 	enum found found;
 	unsigned int pos;
 	char *c;
@@ -279,10 +354,20 @@ static void register_function(struct diff *d, struct atom *a)
 			    d->opt.source, s->name, strlen(s->name), KSYM_NAME_LEN - 1);
 		return;
 	}
-	found = find_position(&d->own_symtab, s->name, is_local_symbol(s), true, &pos, &k);
-	if (found == FOUND_SEVERAL) {
-		diag_refuse("%s: %s(): the kernel has %u symbols of this name, and which one this is is not known; patch its callers instead",
-			    d->opt.source, s->name, symtab_find(&d->own_symtab, s->name)->count);
+	if (is_overridden(d, s))
+		return;
+	found = find_defined(d, s, true, &pos, NULL);
+	if (found == FOUND_SEVERAL || found == FOUND_UNPLACED) {
+		diag_refuse("%s: %s(): the kernel has %u symbols of this name, and which one this is %s; %s",
+			    d->opt.source, s->name, symtab_find(&d->own_symtab, s->name)->count,
+			    d->proof ? "cannot be told with certainty" : "is not known",
+			    d->proof ? "patch its callers instead" :
+				       "give the image and the proof object, so that it can be found by its place");
+		return;
+	}
+	if (found == FOUND_MOVING) {
+		diag_refuse("%s: %s(): its position among those of its name changes while the module %s is loaded; patch its callers instead",
+			    d->opt.source, s->name, d->opt.objname);
 		return;
 	}
 	if (found == FOUND_NONE) {
@@ -290,8 +375,6 @@ static void register_function(struct diff *d, struct atom *a)
 			    d->opt.source, s->name, d->opt.objname);
 		return;
 	}
-	if (is_overridden(d, s, k))
-		return;
 
 	d->registrations =
 		xrealloc(d->registrations, d->nregistrations + 1, sizeof(*d->registrations));

@@ -220,6 +220,11 @@ uint32_t arch_branch_reloc(void)
 	return R_X86_64_PLT32;
 }
 
+uint32_t arch_table_reloc(void)
+{
+	return R_X86_64_PC32;
+}
+
 int arch_branch_bias(void)
 {
 	return 4;

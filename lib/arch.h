@@ -75,6 +75,9 @@ void arch_find_branches(const struct section *sec, uint64_t start, uint64_t end,
 /* The relocation type that does to a displacement what the assembler did. */
 uint32_t arch_branch_reloc(void);
 
+/* The relocation type of position-relative fields in tables of the ORC unwinder. */
+uint32_t arch_table_reloc(void);
+
 /* What to subtract from the target's offset to get the addend of arch_branch_reloc(). */
 int arch_branch_bias(void);
 

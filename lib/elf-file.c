@@ -172,15 +172,10 @@ static int read_relocs(struct elf_file *file, struct section *rela)
 	return 0;
 }
 
-int elf_file_open(struct elf_file *file, const char *path)
+static int read_all(struct elf_file *file)
 {
-	memset(file, 0, sizeof(*file));
-	file->path = path;
-	file->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (file->fd < 0)
-		return diag_error("%s: %s; is the path right?", path, strerror(errno));
-	elf_version(EV_CURRENT);
-	file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
+	const char *path = file->path;
+
 	if (!file->elf)
 		return libelf_error(file, "cannot read");
 	if (elf_kind(file->elf) != ELF_K_ELF || !gelf_getehdr(file->elf, &file->eh))
@@ -201,6 +196,28 @@ int elf_file_open(struct elf_file *file, const char *path)
 					  path, s->name);
 	}
 	return 0;
+}
+
+int elf_file_open(struct elf_file *file, const char *path)
+{
+	memset(file, 0, sizeof(*file));
+	file->path = path;
+	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file->fd < 0)
+		return diag_error("%s: %s; is the path right?", path, strerror(errno));
+	elf_version(EV_CURRENT);
+	file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
+	return read_all(file);
+}
+
+int elf_file_open_memory(struct elf_file *file, const char *path, void *data, size_t size)
+{
+	memset(file, 0, sizeof(*file));
+	file->path = path;
+	file->fd = -1;
+	elf_version(EV_CURRENT);
+	file->elf = elf_memory(data, size);
+	return read_all(file);
 }
 
 void elf_file_close(struct elf_file *file)

@@ -65,6 +65,9 @@ struct elf_file {
  * half-opened files too, and accepts a zeroed structure.
  */
 int elf_file_open(struct elf_file *file, const char *path);
+
+/* The same for a file that is in memory already and stays there; path is for messages. */
+int elf_file_open_memory(struct elf_file *file, const char *path, void *data, size_t size);
 void elf_file_close(struct elf_file *file);
 
 /* The first section of that name, or NULL. */

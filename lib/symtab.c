@@ -29,14 +29,15 @@ static unsigned int split(char *line, char sep, char *field[MAX_FIELDS])
 	return n;
 }
 
-static void add_symbol(struct symtab *tab, size_t *room, const char *name, uint64_t addr, char type)
+static struct ksym *add_symbol(struct symtab *tab, size_t *room, const char *name, uint64_t addr,
+			       char type)
 {
 	if (tab->nsyms == *room) {
 		*room = *room ? *room * 2 : 4096;
 		tab->syms = xrealloc(tab->syms, *room, sizeof(*tab->syms));
 	}
-	tab->syms[tab->nsyms++] =
-		(struct ksym){ .name = xstrdup(name), .addr = addr, .type = type };
+	tab->syms[tab->nsyms] = (struct ksym){ .name = xstrdup(name), .addr = addr, .type = type };
+	return &tab->syms[tab->nsyms++];
 }
 
 static int add_struct(struct symtab *tab, const char *name, const char *size)
@@ -59,6 +60,7 @@ static int own_line(struct symtab *tab, size_t *room, char *line)
 {
 	char *f[MAX_FIELDS], *end;
 	unsigned int n = split(line, '\t', f);
+	struct ksym *k;
 	uint64_t addr;
 
 	if (!strcmp(f[0], "sym")) {
@@ -67,7 +69,11 @@ static int own_line(struct symtab *tab, size_t *room, char *line)
 		addr = strtoull(f[1], &end, 16);
 		if (*end || end == f[1])
 			return -1;
-		add_symbol(tab, room, f[3], addr, f[2][0]);
+		k = add_symbol(tab, room, f[3], addr, f[2][0]);
+		if (n > 4)
+			k->section = xstrdup(f[4]);
+		if (n > 5)
+			k->loading_pos = strtoul(f[5], NULL, 10);
 	} else if (!strcmp(f[0], "struct")) {
 		return n < 3 ? -1 : add_struct(tab, f[1], f[2]);
 	}
@@ -196,8 +202,10 @@ void symtab_free(struct symtab *tab)
 		free(s->name);
 		free(s);
 	}
-	for (size_t i = 0; i < tab->nsyms; i++)
+	for (size_t i = 0; i < tab->nsyms; i++) {
 		free(tab->syms[i].name);
+		free(tab->syms[i].section);
+	}
 	free(tab->syms);
 	memset(tab, 0, sizeof(*tab));
 }

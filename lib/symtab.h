@@ -17,6 +17,8 @@ struct ksym {
 	uint64_t addr;
 	char type;		/* nm's letter */
 	unsigned int pos;	/* 1, 2, ... among the symbols of this name */
+	unsigned int loading_pos;	/* of a module's: position while it loads, if it differs; else 0 */
+	char *section;		/* of a module's: where addr counts from; else NULL */
 	struct ksym *next;	/* the next one of this name */
 };
 
