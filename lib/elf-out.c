@@ -153,7 +153,7 @@ static void number(struct writer *w)
 
 	for (size_t i = 0; i < out->nsections; i++)
 		out->sections[i]->index = i + 1;
-	if (out->nsections + 5 >= SHN_LORESERVE)
+	if (out->nsections >= SHN_LORESERVE)
 		w->xndx = xcalloc(out->nsymbols + 1, sizeof(*w->xndx));
 	w->symtab_index = out->nsections + 1;
 	for (size_t i = 0; i < out->nsymbols; i++)
