@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Stage 4: compiles the selected objects, original and patched, into $WORKDIR/original and
+# $WORKDIR/patched, each in a tree that looks like the kernel's and consists of links to the
+# profile, but for the patched files and the directories that lead to them.
+
+compile_objects()
+{
+	local side file status=0
+	stage_begin compile "making line numbers equal"
+	while read -r file; do
+		pad_pair "$WORKDIR/files/original/$file" "$WORKDIR/files/patched/$file"
+	done < <(printf '%s\n' "${!PATCHED_FILES[@]}" | sort)
+	for side in original patched; do
+		tree_make "$WORKDIR/tree-$side" "$WORKDIR/files/$side"
+	done
+	run compile_all || status=$?
+	((status == 0)) || exit "$status"
+	stage_end "${#OBJECTS[@]} of ${#OBJECTS[@]} objects, original and patched"
+}
+
+# pad_pair ORIGINAL PATCHED: see pad.awk. Assembler files are never padded.
+pad_pair()
+{
+	local side file
+	for file; do
+		if [[ -s $file && -n $(tail -c 1 "$file") ]]; then
+			printf '\n' >>"$file"
+		fi
+	done
+	diff --text "$1" "$2" >"$WORKDIR/hunks" || [[ $? -eq 1 ]] || failed "$WORKDIR" "$1: cannot be compared"
+	side=1
+	for file; do
+		awk -v side="$side" -f "$STAGES/pad.awk" "$WORKDIR/hunks" "$file" >"$WORKDIR/padded" ||
+			failed "$WORKDIR" "$file: cannot be padded"
+		# An empty list of hunks looks to awk as if there was one file only.
+		[[ ! -s $WORKDIR/hunks ]] || cat "$WORKDIR/padded" >"$file"
+		side=$((side + 1))
+	done
+}
+
+# tree_make TREE FILES: a tree of links to the profile's source. The directories that lead to a
+# file in FILES are real, so that an #include "../x.h" there does not leave the tree; the files
+# themselves are copies, so that nothing that is written here reaches the profile.
+tree_make()
+{
+	local tree=$1 files=$2 dir src=$PROFILE/src
+	while read -r dir; do
+		dir=${dir#.}
+		mkdir -p "$tree$dir"
+		# A later, deeper directory replaces the link to it.
+		if [[ -n $dir && -L $tree$dir ]]; then
+			die "internal error: $dir is a link"
+		fi
+		find "$src$dir" -mindepth 1 -maxdepth 1 -exec ln -s -t "$tree$dir" {} + 2>>"$LOG" ||
+			failed "$WORKDIR" "the tree to compile in cannot be made"
+		while read -r sub; do
+			rm "$tree$dir/${sub##*/}"
+			mkdir "$tree$dir/${sub##*/}"
+		done < <(find "$files$dir" -mindepth 1 -maxdepth 1 -type d)
+	done < <(cd "$files" && find . -type d | sort)
+	while read -r file; do
+		rm -f "$tree/$file"
+		cp "$files/$file" "$tree/$file"
+	done < <(cd "$files" && find . -type f -printf '%P\n' | sort)
+}
+
+# compile_all: runs in the background, as a process group of its own.
+compile_all()
+{
+	local object side running=0 done=0 total=$((2 * ${#OBJECTS[@]})) status=0 code
+	trap - EXIT INT TERM HUP
+	for object in "${OBJECTS[@]}"; do
+		for side in original patched; do
+			if ((running >= JOBS)); then
+				code=0
+				wait -n || code=$?
+				((code == 0)) || status=$code
+				running=$((running - 1))
+				done=$((done + 1))
+				((status == 0)) || break 2
+				stage_doing "$done of $total"
+			fi
+			compile_one "$side" "$object" &
+			running=$((running + 1))
+		done
+	done
+	while ((running > 0)); do
+		code=0
+		wait -n || code=$?
+		((code == 0)) || status=$code
+		running=$((running - 1))
+		done=$((done + 1))
+		stage_doing "$done of $total"
+	done
+	return "$status"
+}
+
+# flags_for_diff COMPILE: no debug information, which no later stage reads, and a section for each
+# function and object.
+flags_for_diff()
+{
+	flags_without_debug "$1"
+	FLAGS+=' -ffunction-sections -fdata-sections'
+}
+
+flags_without_debug()
+{
+	local word words
+	FLAGS=
+	# Split at spaces only: quotes in the plan never hold any.
+	read -r -a words <<<"$1"
+	for word in "${words[@]}"; do
+		case $word in
+		-g | -g[0-3] | -ggdb* | -gdwarf* | -gsplit-dwarf | -gz*) ;;
+		*) FLAGS+="${FLAGS:+ }$word" ;;
+		esac
+	done
+}
+
+# compile_one SIDE OBJECT
+compile_one()
+{
+	local side=$1 object=$2 out=$WORKDIR/$1/$2 status=0 source=${OBJ_SOURCE[$2]}
+	local text=$out.log
+	mkdir -p "${out%/*}"
+	flags_for_diff "${OBJ_COMPILE[$object]}"
+	plan_command "$WORKDIR/tree-$side" "$FLAGS -c -o '$out' '$source'" "$text" || status=$?
+	if ((status)); then
+		cat "$text" >>"$LOG"
+		compile_failed "$side" "$object" "$text"
+	fi
+	if [[ -n ${OBJ_OBJTOOL[$object]} ]]; then
+		plan_command "$WORKDIR/tree-$side" "${OBJ_OBJTOOL[$object]} '$out'" "$text" || status=$?
+		if ((status)); then
+			cat "$text" >>"$LOG"
+			failed "$WORKDIR" "$object: objtool failed on the $side object"
+		fi
+	fi
+	# Warnings: of the patch, if it is the patched file that has them.
+	if [[ $side == patched && -s $text ]]; then
+		message '' note: "$object: the compiler says:"
+		sed "s|$WORKDIR/tree-$side/||g" "$text" >&2
+	fi
+	cat "$text" >>"$LOG"
+}
+
+# plan_command TREE COMMAND LOG: shell text of the plan, run in the tree's root.
+plan_command()
+{
+	printf '+ %s\n' "$2" >>"$LOG"
+	env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C bash -c "$2" >>"$3" 2>&1 </dev/null
+}
+
+compile_failed()
+{
+	local side=$1 object=$2 text=$3
+	clear_line
+	if [[ $side == original ]]; then
+		failed "$WORKDIR" "$object: does not compile even without the patch: $(grep -m 1 -E 'error|Error' "$text" || head -n 1 "$text")"
+	fi
+	cat "$text" >&2
+	failed "$WORKDIR" "$object: does not compile with the patch"
+}

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Stage 5: what differs between the original and the patched objects, once for each kernel object
+# (vmlinux or a module) that an object is part of. Writes $WORKDIR/diff/TARGET/OBJECT and a
+# report beside it.
+
+DIFFED=()		# "TARGET OBJECT" of what has changes
+
+diff_objects()
+{
+	local object target status=0 code total=0 done=0 targets changed
+	stage_begin diff
+	for object in "${OBJECTS[@]}"; do
+		if [[ ${OBJ_MODULES[$object]} == '?' ]]; then
+			die "$object: it is not known which module it belongs to"
+		fi
+		IFS=: read -r -a targets <<<"${OBJ_MODULES[$object]}"
+		for target in "${targets[@]}"; do
+			printf '%s\t%s\n' "$target" "$object"
+			total=$((total + 1))
+		done
+	done | sort >"$WORKDIR/targets"
+	total=$(wc -l <"$WORKDIR/targets")
+	mkdir -p "$WORKDIR/diff"
+
+	while IFS=$'\t' read -r target object; do
+		done=$((done + 1))
+		((total == 1)) || stage_doing "$done of $total: $object"
+		target_symtab "$target"
+		code=0
+		diff_one "$target" "$object" || code=$?
+		case $code in
+		0) DIFFED+=("$target $object") ;;
+		3) log "$object in $target: unchanged" ;;
+		2) ((status == 1)) || status=2 ;;
+		*) status=1 ;;
+		esac
+	done <"$WORKDIR/targets"
+
+	((status == 0)) || exit "$status"
+	if ((${#DIFFED[@]} == 0)); then
+		stage_end "no object changed"
+		note "the patch changes nothing in the compiled code"
+		exit "$EXIT_UNCHANGED"
+	fi
+	changed=$(reports | awk -F '\t' '$1 == "function"' | wc -l)
+	stage_end "$changed $(plural "$changed" function) changed in ${#DIFFED[@]} of $total $(plural "$total" object)"
+}
+
+plural()
+{
+	(($1 == 1)) && printf '%s\n' "$2" || printf '%ss\n' "$2"
+}
+
+# The reports of all objects, in the order of the objects.
+reports()
+{
+	local pair
+	for pair in "${DIFFED[@]}"; do
+		cat "$WORKDIR/diff/${pair% *}/${pair#* }.report"
+	done
+}
+
+# target_symtab TARGET: sets SYMTAB, the symbols of the kernel object TARGET as shipped.
+target_symtab()
+{
+	local file
+	if [[ $1 == vmlinux ]]; then
+		SYMTAB=$PROFILE/symtab
+		return
+	fi
+	SYMTAB=$WORKDIR/symtab-$1
+	[[ ! -e $SYMTAB ]] || return 0
+	file=$(module_file "$1")
+	[[ -n $file ]] || die "$1: linux-image-$RELEASE holds no such module"
+	"$(tool kpatch-image)" symtab "$file" >"$SYMTAB" || failed "$WORKDIR" "$file: its symbols cannot be read"
+}
+
+# module_file NAME: a module's file may have dashes where its name has underscores, and be compressed.
+module_file()
+{
+	local file name
+	find "$PROFILE/modules" -name "${1//_/[-_]}.ko*" | sort | while read -r file; do
+		name=${file##*/}
+		name=${name%%.ko*}
+		[[ ${name//-/_} == "$1" ]] || continue
+		case $file in
+		*.xz) xz -dc "$file" >"$WORKDIR/$1.ko" && file=$WORKDIR/$1.ko ;;
+		*.zst) zstd -qdc "$file" >"$WORKDIR/$1.ko" && file=$WORKDIR/$1.ko ;;
+		esac
+		printf '%s\n' "$file"
+		break
+	done
+}
+
+# new_globals TARGET OBJECT: global symbols that the patch defines in other objects of the target.
+new_globals()
+{
+	local target object
+	while IFS=$'\t' read -r target object; do
+		[[ $target == "$1" && $object != "$2" ]] || continue
+		comm -13 <(globals "$WORKDIR/original/$object") <(globals "$WORKDIR/patched/$object")
+	done <"$WORKDIR/targets" | sort -u
+}
+
+globals()
+{
+	nm -g --defined-only "$1" | awk '{ print $3 }' | sort -u
+}
+
+diff_one()
+{
+	local target=$1 object=$2 out=$WORKDIR/diff/$1/$2 options=() code=0 text
+	mkdir -p "${out%/*}"
+	text=$out.messages
+	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}")
+	if [[ $target != vmlinux ]]; then
+		options+=(--vmlinux-symtab "$PROFILE/symtab")
+	fi
+	new_globals "$target" "$object" >"$out.elsewhere"
+	if [[ -s $out.elsewhere ]]; then
+		options+=(--defined-elsewhere "$out.elsewhere")
+	fi
+	if ((DEBUG)); then
+		options+=(--debug)
+	fi
+	log "+ create-diff-object ${options[*]} $object"
+	run "$(tool create-diff-object)" "${options[@]}" "$WORKDIR/original/$object" "$WORKDIR/patched/$object" \
+		"$target" "$SYMTAB" "$PROFILE/Module.symvers" "$MODNAME" "$out" >"$text" 2>&1 || code=$?
+	clear_line
+	cat "$text" >>"$LOG"
+	if ((code != 0 && code != 3)) || ((DEBUG)); then
+		cat "$text" >&2
+	else
+		grep -E '^[^ ]+: warning: ' "$text" >&2 || true
+	fi
+	if ((code == 2)); then
+		weak_hint "$text" "$object" "$target"
+	elif ((code > 3)); then
+		error "create-diff-object: ended with status $code on $object"
+		code=1
+	fi
+	return "$code"
+}
+
+# weak_hint MESSAGES OBJECT TARGET: where a weak function is overridden, say by which file. Found by
+# looking for a definition at the start of a line in the sources of the same kernel object.
+weak_hint()
+{
+	local name file
+	grep -E '^[^ ]+: refused: .*\<weak\>' "$1" | sed -nE 's/.* ([A-Za-z_][A-Za-z0-9_.]*)\(\): .*/\1/p' | sort -u |
+		while read -r name; do
+			awk -F '\t' -v target="$3" -v own="$2" '$3 == target && $1 != own && $4 == "c" { print $2 }' "$PROFILE/plan" |
+				(cd "$PROFILE/src" && xargs -r grep -lE "^[A-Za-z_].*\<$name\(|^$name\(" -- 2>/dev/null) |
+				while read -r file; do
+					if weak_definition "$PROFILE/src/$file" "$name"; then
+						note "$name(): other definition: $file"
+					fi
+				done
+		done
+}
+
+# weak_definition FILE NAME: whether FILE has a body for NAME, not only a declaration or a call.
+weak_definition()
+{
+	awk -v name="$2" '
+		inside && /\{/ { found = 1; exit }
+		inside && /;/ { inside = 0 }
+		$0 ~ "^([A-Za-z_][^;=]*[ *])?" name "\\(" && !/__weak/ {
+			if (/;[ \t]*$/) next
+			if (/\{/) { found = 1; exit }
+			inside = 1
+		}
+		END { exit !found }' "$1"
+}

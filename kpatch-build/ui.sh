@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the user sees, and the end of the program: messages, progress, the log, running commands
+# so that an interrupt reaches them, and cleaning up. Used by all stages.
+
+PROGRAM=kpatch-build
+readonly EXIT_ERROR=1 EXIT_REFUSED=2 EXIT_UNCHANGED=3
+
+WORKDIR=			# temporary directory of this run
+LOG=				# log of this run, in WORKDIR until it is needed
+LOG_KEPT=			# where the log goes when the run fails
+KEEP_WORKDIR=0			# --skip-cleanup
+DEBUG=0				# --debug
+RUN_PID=			# process group of the command that is running
+STAGE=				# name of the running stage
+STAGE_BEGAN=0
+TMP_FILES=()			# removed at the end, whatever happens
+
+# Colour and rewritten lines only for a terminal that wants them (https://no-color.org).
+ui_init()
+{
+	BOLD='' RED='' YELLOW='' PLAIN='' LIVE=0
+	if [[ -t 2 && ${TERM:-dumb} != dumb ]]; then
+		LIVE=1
+		if [[ -z ${NO_COLOR:-} ]]; then
+			BOLD=$'\e[1m' RED=$'\e[31m' YELLOW=$'\e[33m' PLAIN=$'\e[0m'
+		fi
+	fi
+	trap ui_exit EXIT
+	trap 'ui_signal 130' INT
+	trap 'ui_signal 143' TERM
+	trap 'ui_signal 129' HUP
+}
+
+clear_line()
+{
+	if ((LIVE)); then
+		printf '\r\e[K' >&2
+	fi
+}
+
+log()
+{
+	if [[ -n $LOG && -e $LOG ]]; then
+		printf '%s\n' "$*" >>"$LOG"
+	fi
+}
+
+message()
+{
+	local colour=$1 kind=$2
+	shift 2
+	clear_line
+	printf '%s: %s%s%s %s\n' "$PROGRAM" "$colour" "$kind" "$PLAIN" "$*" >&2
+	log "$kind $*"
+}
+
+note()    { message '' note: "$@"; }
+warning() { message "$YELLOW" warning: "$@"; }
+error()   { message "$RED" error: "$@"; }
+refused() { message "$RED" refused: "$@"; }
+
+# An error that ends the program. In a subshell it ends only that: callers pass the code on.
+die()    { error "$@"; exit "$EXIT_ERROR"; }
+refuse() { refused "$@"; exit "$EXIT_REFUSED"; }
+
+usage_error()
+{
+	error "$@"
+	printf "Try '%s --help'.\n" "$PROGRAM" >&2
+	exit "$EXIT_ERROR"
+}
+
+# One line per stage: its name, what came out, the time it took. On a terminal the line is there
+# from the start and counts.
+stage_begin()
+{
+	STAGE=$1
+	STAGE_BEGAN=${EPOCHREALTIME//[!0-9]/}
+	log "=== $STAGE"
+	stage_doing "${2:-}"
+}
+
+stage_doing()
+{
+	if ((LIVE)); then
+		printf '\r\e[K%s%-8s%s %s' "$BOLD" "$STAGE" "$PLAIN" "$*" >&2
+	fi
+	log "--- $*"
+}
+
+stage_end()
+{
+	local now=${EPOCHREALTIME//[!0-9]/} tenths
+	tenths=$(((now - STAGE_BEGAN) / 100000))
+	clear_line
+	printf '%s%-8s%s %-56s %4d.%d s\n' "$BOLD" "$STAGE" "$PLAIN" "$*" \
+		$((tenths / 10)) $((tenths % 10)) >&2
+	log "$STAGE: $*"
+}
+
+# run COMMAND...: runs it in a process group of its own and waits, so that an interrupt is
+# handled at once and takes everything that COMMAND started with it. Returns its status.
+run()
+{
+	local status=0
+	set -m
+	"$@" </dev/null &
+	RUN_PID=$!
+	set +m
+	wait "$RUN_PID" || status=$?
+	RUN_PID=
+	return "$status"
+}
+
+run_logged()
+{
+	log "+ $*"
+	run "$@" >>"$LOG" 2>&1
+}
+
+ui_signal()
+{
+	trap '' INT TERM HUP
+	if [[ -n $RUN_PID ]]; then
+		kill -TERM -- "-$RUN_PID" 2>/dev/null || true
+		wait "$RUN_PID" 2>/dev/null || true
+		RUN_PID=
+	fi
+	clear_line
+	printf '%s: interrupted\n' "$PROGRAM" >&2
+	exit "$1"
+}
+
+# The only way out. The log survives a failure, the temporary directory only if asked for.
+ui_exit()
+{
+	local status=$? file
+	trap '' INT TERM HUP
+	set +e
+	for file in "${TMP_FILES[@]}"; do
+		remove_tree "$file"
+	done
+	[[ -n $WORKDIR ]] || exit "$status"
+	if ((status == EXIT_ERROR)) && [[ -s $LOG ]]; then
+		if mkdir -p "${LOG_KEPT%/*}" && cp "$LOG" "$LOG_KEPT"; then
+			printf '%s: the log is %s\n' "$PROGRAM" "$LOG_KEPT" >&2
+		fi
+	fi
+	if ((KEEP_WORKDIR)); then
+		printf '%s: temporary files are kept in %s\n' "$PROGRAM" "$WORKDIR" >&2
+	else
+		remove_tree "$WORKDIR"
+	fi
+	exit "$status"
+}
+
+# Directories of a prepared tree are read-only.
+remove_tree()
+{
+	[[ -e $1 || -L $1 ]] || return 0
+	if [[ -d $1 && ! -L $1 ]]; then
+		find "$1" -type d ! -perm -u+w -exec chmod u+w {} +
+	fi
+	rm -rf "$1"
+}
+
+workdir_create()
+{
+	local base=${TMPDIR:-$CACHE/work}
+	mkdir -p "$base" || die "$base: cannot be created; set TMPDIR or XDG_CACHE_HOME to a writable directory"
+	WORKDIR=$(mktemp -d "$base/kpatch-build.XXXXXX") ||
+		die "$base: no temporary directory can be made there; set TMPDIR to a writable directory"
+	LOG=$WORKDIR/log
+	: >"$LOG"
+}
+
+# no_space DIRECTORY: whether the file system of DIRECTORY is full. What fails then fails in
+# many ways, so the one true reason is looked for afterwards.
+no_space()
+{
+	local free
+	free=$(df --output=avail -k -- "$1" 2>/dev/null | tail -n 1) || return 1
+	((${free:-0} < 1024))
+}
+
+# failed DIRECTORY TEXT: the error of a step that wrote to DIRECTORY.
+failed()
+{
+	if no_space "$1"; then
+		die "$1: no space left on the device; free some and run again"
+	fi
+	shift
+	die "$@"
+}
