@@ -9,6 +9,7 @@ BINDIR	:= $(PREFIX)/bin
 LIBEXECDIR := $(PREFIX)/libexec/kpatch
 DATADIR	:= $(PREFIX)/share/kpatch
 MANDIR	:= $(PREFIX)/share/man
+COMPDIR	:= $(PREFIX)/share/bash-completion/completions
 
 CC	?= gcc
 CFLAGS	?= -O2 -g
@@ -34,7 +35,7 @@ $(LIB): $(call OBJS,lib)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-%.o: %.c
+%.o: %.c Makefile
 	$(CC) $(KCFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(wildcard */*.d)
@@ -42,3 +43,52 @@ $(LIB): $(call OBJS,lib)
 .PHONY: clean
 clean:
 	rm -f */*.o */*.d $(LIB) $(foreach p,$(PROGRAMS),$(p)/$(p))
+
+# ---- for newcomers: both install what they need ----
+
+.PHONY: demo
+demo:
+	@test/demo
+
+.PHONY: check
+check:
+	@test/deps build kernel test lint archive
+	@$(MAKE) --no-print-directory all lint
+	@test/run test/unit test/integration
+
+# ---- parts of it, and longer runs ----
+
+.PHONY: check-unit check-integration bench
+check-unit: all
+	@test/run test/unit
+
+check-integration: all
+	@test/run test/integration
+
+bench: all
+	@test/bench/run
+
+SHELL_FILES = $(shell grep -lrE '^#!/bin/(ba)?sh|^\# shellcheck shell=' kpatch-build kmod test .ci \
+		completion --include='*' 2>/dev/null | sort)
+
+.PHONY: lint
+lint:
+	shellcheck -x $(SHELL_FILES)
+	shellcheck -x test/unit/*.bats test/integration/*.bats
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+		--suppress=missingInclude --suppress=unknownMacro -Ilib lib $(PROGRAMS)
+
+# ---- installation ----
+
+.PHONY: install
+install: all
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)' \
+		'$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(COMPDIR)'
+	install -m 755 $(foreach p,$(PROGRAMS),$(p)/$(p)) '$(DESTDIR)$(LIBEXECDIR)'
+
+.PHONY: uninstall
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/kpatch-build' '$(DESTDIR)$(MANDIR)'/man1/kpatch-build.1 \
+		$(foreach p,$(PROGRAMS),'$(DESTDIR)$(MANDIR)/man1/$(p).1') \
+		'$(DESTDIR)$(COMPDIR)/kpatch-build'
+	rm -rf '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)'
