@@ -140,6 +140,7 @@ kallsyms()
 		print "\t.section .rodata, \"a\"\n\t.balign 8"
 		# Something in front, so that nothing is found by being first.
 		print "\t.asciz \"Linux version %s (%s)\"\n\t.fill 100, 4, 1"
+		print "\t.asciz \"Linux version 5.0.0-other without a builder\""
 		print "\t.asciz \"Linux version 6.1.0-fake (builder@host) #1\""
 		if (layout == "6.1") { offsets(); base() }
 		names()
