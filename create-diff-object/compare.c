@@ -139,7 +139,7 @@ static bool is_local_reference(const struct reloc *r, const struct atom *to)
  */
 static bool adopt_constant(struct diff *d, struct atom *constant)
 {
-	bool complete = !is_global_atom(constant);
+	bool complete = !is_global_atom(constant), used = false;
 
 	for_each_atom(&d->patched, user) {
 		bool refers = false;
@@ -148,6 +148,7 @@ static bool adopt_constant(struct diff *d, struct atom *constant)
 			refers = is_local_reference(&user->relocs[i], constant);
 		if (!refers)
 			continue;
+		used = true;
 		if (user->kind == ATOM_CODE && user->twin)
 			user->state = STATE_CHANGED;
 		else if (user->kind == ATOM_ENTRY && user->describes && user->describes->twin)
@@ -157,7 +158,8 @@ static bool adopt_constant(struct diff *d, struct atom *constant)
 		else if (user->kind != ATOM_CODE)
 			complete = false;
 	}
-	return complete;
+	/* What nothing here uses is found by its section: the kernel has such lists. */
+	return complete && used;
 }
 
 static void adopt_constants(struct diff *d)

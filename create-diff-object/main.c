@@ -157,13 +157,16 @@ static int read_inputs(struct diff *d)
 	return 0;
 }
 
-/* Everything of the patched object does what it did. */
-static bool nothing_changed(struct diff *d)
+/*
+ * Did anything of the original change? A change that was not taken stays an error of
+ * verify_output(); new static things that nothing uses are no change.
+ */
+static bool anything_changed(struct diff *d)
 {
 	for_each_atom(&d->patched, a)
-		if (a->state != STATE_SAME)
-			return false;
-	return true;
+		if (a->state == STATE_CHANGED)
+			return true;
+	return false;
 }
 
 static int run(struct diff *d)
@@ -176,10 +179,11 @@ static int run(struct diff *d)
 	    compare_objects(d) ||
 	    find_refusals(d))
 		return EXIT_ERROR;
-	if (!diag_refusals() && nothing_changed(d))
+	if (select_atoms(d))
+		return EXIT_ERROR;
+	if (!diag_refusals() && !d->taken && !anything_changed(d))
 		return EXIT_UNCHANGED;
-	if (select_atoms(d) ||
-	    resolve_registrations(d) ||
+	if (resolve_registrations(d) ||
 	    build_output(d))
 		return EXIT_ERROR;
 	if (diag_refusals())

@@ -53,6 +53,21 @@ static void refuse_data(const struct diff *d, const struct atom *a)
 			    d->opt.source, atom_title(a));
 }
 
+/*
+ * Things in sections of their own are found through the section's start and end, by the kernel or
+ * by its build; the compiler and the usual attributes give names like these to the others.
+ */
+static bool is_list(const struct section *sec)
+{
+	static const char *const ordinary[] = { ".data", ".bss", ".rodata", ".ldata", ".lbss", ".lrodata",
+						".ref.data", "__dyndbg" };
+
+	for (size_t i = 0; i < sizeof(ordinary) / sizeof(*ordinary); i++)
+		if (has_prefix(sec->name, ordinary[i]))
+			return false;
+	return true;
+}
+
 static void check_function(const struct diff *d, const struct atom *a)
 {
 	if (a->parent)
@@ -88,6 +103,9 @@ int find_refusals(struct diff *d)
 			refuse_registry(d, a, false);
 		else if (a->kind == ATOM_DATA && a->state == STATE_CHANGED && !is_constant(a))
 			refuse_data(d, a);
+		else if (a->kind == ATOM_DATA && a->state == STATE_NEW && is_list(a->sec))
+			diag_refuse("%s: %s: new entry of section %s, which the kernel has read already; leave this part out",
+				    d->opt.source, atom_title(a), a->sec->name);
 		else if (a->kind == ATOM_CODE && a->state == STATE_CHANGED)
 			check_function(d, a);
 	}

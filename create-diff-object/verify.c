@@ -27,7 +27,8 @@ static int check_changes(struct diff *d)
 		    !is_registered(d, a->parent ? a->parent : a))
 			err = diag_error("%s: %s: changed, but not registered; please report this",
 					 d->opt.source, atom_title(a));
-		if (!a->taken)
+		/* New static things that no included code uses are not needed. */
+		if (!a->taken && (a->state == STATE_CHANGED || is_global_atom(a)))
 			err = diag_error("%s: %s: %s, but not part of the output; please report this",
 					 d->opt.source, atom_title(a),
 					 a->state == STATE_NEW ? "new" : "changed");
