@@ -32,6 +32,12 @@ package_known()
 	apt-cache madison "$1" 2>/dev/null | awk -F ' *[|] *' -v v="$2" '$2 == v { found = 1 } END { exit !found }'
 }
 
+# shellcheck disable=SC2016 # the dollar is apt-get's
+apt_targets()
+{
+	apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' 2>/dev/null
+}
+
 apt_has_lists()
 {
 	local file
@@ -39,8 +45,7 @@ apt_has_lists()
 		if compgen -G "$file*" >/dev/null; then
 			return 0
 		fi
-	# shellcheck disable=SC2016 # the dollar is apt-get's
-	done < <(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' 2>/dev/null)
+	done < <(apt_targets)
 	return 1
 }
 

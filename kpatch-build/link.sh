@@ -1,1 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Stage 6: the module. The diffed objects, the generated registration (kmod/livepatch.c.in) and
+# whatever kmod/core/ holds are linked as the kernel links a module: ld -r, modpost, .mod.c, ld -r
+# with scripts/module.lds; create-klp-module then gives the livepatch relocations their final form.
+# Everything happens in $WORKDIR/link, with relative names only, so that the result does not depend
+# on where that is.
 
+link_module()
+{
+	local dir=$WORKDIR/link source
+	stage_begin link "$MODNAME"
+	mkdir -p "$dir"
+	reports >"$WORKDIR/report"
+	# Links to what the flags name: -I./include, scripts/module.lds, ./tools/objtool/objtool.
+	find "$PROFILE/src" -mindepth 1 -maxdepth 1 ! -name '.*' -exec ln -s -t "$dir" {} +
+	mkdir "$dir/kpatch" "$dir/kpatch/core"
+	cp "$PROFILE/Module.symvers" "$dir/kpatch/"
+	registration_write "$KMOD/livepatch.c.in" "$WORKDIR/report" >"$dir/kpatch/livepatch-$NAME.main.c" ||
+		failed "$WORKDIR" "the registration cannot be written"
+
+	# Sources of our own: the registration and the core that goes into every module.
+	for source in "$KMOD"/core/*.c; do
+		[[ -e $source ]] || continue
+		cp "$source" "$dir/kpatch/core/"
+	done
+	for source in "$KMOD"/core/*.h "$INCLUDE"/*.h; do
+		[[ -e $source ]] || continue
+		cp "$source" "$dir/kpatch/core/"
+	done
+	link_sources
+	link_objects
+	link_modpost
+	link_final
+	stage_end "${RESULT##*/}, $(stat -c %s "$RESULT") bytes"
+}
+
+# registration_write TEMPLATE REPORT
+registration_write()
+{
+	awk -F '\t' -v module="$MODNAME" -v name="$NAME" -v release="$RELEASE" -v version="$VERSION" \
+		-v replace="$( ((REPLACE)) && printf true || printf false)" '
+	function identifier(text)
+	{
+		gsub(/[^A-Za-z0-9_]/, "_", text)
+		return text
+	}
+	function function_tables(    o, i)
+	{
+		for (o = 1; o <= objects; o++) {
+			printf "%sstatic struct klp_func funcs_%s[] = {\n", (o > 1 ? "\n" : ""), identifier(object[o])
+			for (i = 1; i <= functions; i++)
+				if (owner[i] == object[o]) {
+					printf "\t{\n\t\t.old_name = \"%s\",\n\t\t.new_func = new_%d_%s,\n", old[i], i, identifier(old[i])
+					printf "\t\t.old_sympos = %d,\n\t},\n", position[i]
+				}
+			print "\t{ }\n};"
+		}
+	}
+	# First the report, which may be many joined into one, then the template.
+	NR == FNR {
+		if ($1 == "object") {
+			current = $2
+		} else if ($1 == "function") {
+			functions++
+			owner[functions] = current
+			old[functions] = $2
+			position[functions] = $3
+			link_name[functions] = $4
+			if (!(current in known)) {
+				known[current] = 1
+				object[++objects] = current
+			}
+		} else if ($1 == "namespace" && !($2 in imported)) {
+			imported[$2] = 1
+			namespace[++namespaces] = $2
+		}
+		next
+	}
+	$0 == "@SYMBOLS@" {
+		for (i = 1; i <= functions; i++)
+			printf "extern void new_%d_%s(void) asm(\"%s\");\n", i, identifier(old[i]), link_name[i]
+		next
+	}
+	$0 == "@FUNCTIONS@" { function_tables(); next }
+	$0 == "@OBJECTS@" {
+		for (o = 1; o <= objects; o++) {
+			print "\t{"
+			if (object[o] != "vmlinux")
+				printf "\t\t.name = \"%s\",\n", object[o]
+			printf "\t\t.funcs = funcs_%s,\n\t},\n", identifier(object[o])
+		}
+		next
+	}
+	$0 == "@NAMESPACES@" {
+		if (namespaces)
+			print "#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)"
+		for (i = 1; i <= namespaces; i++)
+			printf "MODULE_IMPORT_NS(\"%s\");\n", namespace[i]
+		if (namespaces)
+			print "#else"
+		for (i = 1; i <= namespaces; i++)
+			printf "MODULE_IMPORT_NS(%s);\n", namespace[i]
+		if (namespaces)
+			print "#endif"
+		next
+	}
+	{
+		gsub(/@MODULE@/, module)
+		gsub(/@NAME@/, name)
+		gsub(/@RELEASE@/, release)
+		gsub(/@VERSION@/, version)
+		gsub(/@REPLACE@/, replace)
+		print
+	}
+	END { exit !functions }' "$2" "$1"
+}
+
+# link_step WHAT COMMAND...: runs it in the link directory.
+link_step()
+{
+	local what=$1
+	shift
+	run_logged env -C "$WORKDIR/link" "$@" || link_failed "$what"
+}
+
+link_failed()
+{
+	clear_line
+	tail -n +"$((LOG_LINES + 1))" "$LOG" | grep -vE '^\+ ' | head -n 20 >&2 || true
+	failed "$WORKDIR" "$MODNAME: $1 failed"
+}
+
+# compile_module_source SOURCE OBJECT: with the flags that most module objects have. What stands in the
+# object's name is the name of the module and of the file, as in the kernel's own build.
+compile_module_source()
+{
+	local base flags objtool
+	base=${1##*/}
+	base=${base%.c}
+	IFS=$'\t' read -r flags objtool <"$PROFILE/module-flags"
+	flags_without_debug "$flags"
+	FLAGS+=" -Ikpatch/core -DKBUILD_BASENAME='\"${base//[-.]/_}\"' -DKBUILD_MODNAME='\"$MODNAME\"'"
+	FLAGS+=" -D__KBUILD_MODNAME=kmod_$MODNAME"
+	log_mark
+	plan_command "$WORKDIR/link" "$FLAGS -c -o $2 $1" "$LOG" || link_failed "compiling ${1##*/}"
+	# modpost's file holds no code.
+	if [[ -n $objtool && $1 != *.mod.c ]]; then
+		plan_command "$WORKDIR/link" "$objtool $2" "$LOG" || link_failed "objtool on ${2##*/}"
+	fi
+}
+
+# What link_failed shows begins here.
+log_mark()
+{
+	LOG_LINES=$(wc -l <"$LOG")
+}
+
+link_sources()
+{
+	local source
+	while read -r source; do
+		compile_module_source "$source" "${source%.c}.o"
+	done < <(cd "$WORKDIR/link" && find kpatch -name '*.c' | sort)
+}
+
+# link_objects: kpatch/livepatch-NAME.o from the diffed objects, in a fixed order, and our own.
+link_objects()
+{
+	local pair n=0 objects=() object
+	mkdir "$WORKDIR/link/kpatch/diff"
+	for pair in "${DIFFED[@]}"; do
+		# Numbered names: two directories may have objects of the same name.
+		n=$((n + 1))
+		object=kpatch/diff/$(printf '%04d' "$n").o
+		ln -s "$WORKDIR/diff/${pair% *}/${pair#* }" "$WORKDIR/link/$object"
+		objects+=("$object")
+	done
+	while read -r object; do
+		objects+=("$object")
+	done < <(cd "$WORKDIR/link" && find kpatch -path kpatch/diff -prune -o -name '*.o' -print | sort)
+	link_flags
+	log_mark
+	link_step "linking" ld -r "${LINK_FLAGS[@]}" -o "kpatch/livepatch-$NAME.o" "${objects[@]}"
+}
+
+# link_flags: LINK_FLAGS for every link, LINK_FLAGS_MODULE for the last one.
+link_flags()
+{
+	local first second
+	{ read -r first; read -r second; } <"$PROFILE/link-flags"
+	read -r -a LINK_FLAGS <<<"$first"
+	read -r -a LINK_FLAGS_MODULE <<<"$second"
+}
+
+# link_modpost: kpatch/livepatch-NAME.mod.c, with vermagic and the CRCs of what is imported. The .mod
+# file is what modpost of some versions reads for the names of the sources.
+link_modpost()
+{
+	local options=(-e -i kpatch/Module.symvers -o kpatch/modpost.symvers)
+	: >"$WORKDIR/link/kpatch/livepatch-$NAME.mod"
+	if grep -qx CONFIG_MODVERSIONS=y "$PROFILE/config"; then
+		options=(-m "${options[@]}")
+	fi
+	if ! grep -qx CONFIG_SECTION_MISMATCH_WARN_ONLY=y "$PROFILE/config"; then
+		options=(-E "${options[@]}")
+	fi
+	log_mark
+	link_step "modpost" scripts/mod/modpost "${options[@]}" "kpatch/livepatch-$NAME.o"
+	compile_module_source "kpatch/livepatch-$NAME.mod.c" "kpatch/livepatch-$NAME.mod.o"
+}
+
+link_final()
+{
+	local dir=$WORKDIR/link/kpatch tmp code=0
+	log_mark
+	link_step "linking" ld -r "${LINK_FLAGS[@]}" "${LINK_FLAGS_MODULE[@]}" -T scripts/module.lds \
+		-o "kpatch/linked.ko" "kpatch/livepatch-$NAME.o" "kpatch/livepatch-$NAME.mod.o"
+	log "+ create-klp-module"
+	run "$(tool create-klp-module)" "$dir/linked.ko" "$dir/livepatch-$NAME.ko" >"$dir/messages" 2>&1 || code=$?
+	cat "$dir/messages" >>"$LOG"
+	if ((code != 0 || DEBUG)); then
+		clear_line
+		cat "$dir/messages" >&2
+	fi
+	((code == 0)) || { ((code == 2)) && exit 2; failed "$WORKDIR" "$MODNAME: create-klp-module failed"; }
+
+	# Under a temporary name first: what has the right name is whole.
+	tmp=$RESULT.$$.tmp
+	TMP_FILES+=("$tmp")
+	cp "$dir/livepatch-$NAME.ko" "$tmp" 2>>"$LOG" || failed "${RESULT%/*}" "${RESULT%/*}: cannot be written to"
+	mv -f "$tmp" "$RESULT"
+}
+
+# report: the result, on standard output.
+report()
+{
+	local relocations
+	relocations=$(awk -F '\t' '$1 == "klp"' "$WORKDIR/report" | sort -u | wc -l)
+	printf '%s\n' "$RESULT"
+	awk -F '\t' '
+		$1 == "object" { object = $2; next }
+		$1 == "function" { printf "  changed   %s: %s()\n", object, $2; next }
+		$1 == "new" { printf "  new       %s: %s%s\n", object, $3, $2 == "function" ? "()" : ""; next }' "$WORKDIR/report"
+	printf '  %d bytes, %d %s reached by livepatch relocations\n' "$(stat -c %s "$RESULT")" "$relocations" \
+		"$(plural "$relocations" symbol)"
+}
