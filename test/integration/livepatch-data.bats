@@ -40,24 +40,26 @@ setup()
 		drop 2
 		expect "one request" "DropRequests: 1 DropQuiet: 0 DropInodes: 0 " "$(report)"
 		expect "the patched code says so" 2 "$(messages)"
-		drop 5
+		drop 1
 		expect "still said" 3 "$(messages)"
 		expect_match "inodes were seen" '^DropRequests: 2 DropQuiet: 0 DropInodes: [1-9][0-9]* $' \
 			"$(report)"
+		drop 4
+		expect "the last one said" 4 "$(messages)"
 		drop 1
-		expect "silent from now on" 3 "$(messages)"
+		expect "silent from now on" 4 "$(messages)"
 		expect "the value that it read" 4 "$(quiet)"
 		disable livepatch_report
 		expect "no report again" "" "$(report)"
 		drop 1
-		expect "the original code reads what the patched code wrote" 3 "$(messages)"
+		expect "the original code reads what the patched code wrote" 4 "$(messages)"
 		unload livepatch_report
 		load livepatch_report
 		expect "new variables start anew" "DropRequests: 0 DropQuiet: -1 DropInodes: 0 " \
 			"$(report)"
 		drop 1
 		expect "the static local does not" 4 "$(quiet)"
-		expect "silent in the second round" 3 "$(messages)"
+		expect "silent in the second round" 4 "$(messages)"
 		disable livepatch_report
 		unload livepatch_report
 	EOF

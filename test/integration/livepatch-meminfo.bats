@@ -96,8 +96,8 @@ setup()
 	guest_script <<-'EOF'
 		names() {
 			cut -d : -f 1 /proc/meminfo
-			cut -d ' ' -f 1 /proc/version
 			cut -d ' ' -f 3 /proc/uptime
+			cut -d ' ' -f 1 /proc/version
 		}
 		original=$(names)
 		in_lower='s/^VmallocChunk$/VmallocChunk (patched)/'

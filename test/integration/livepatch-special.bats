@@ -34,7 +34,7 @@ entries()
 		}
 	done
 	guest_script <<-'EOF'
-		rename() { sh -c 'echo kpatch-x > /proc/self/comm; read -r name < /proc/self/comm; echo $name'; }
+		rename() { sh -c 'echo -n kpatch-x > /proc/self/comm; read -r name < /proc/self/comm; echo $name'; }
 		tracing=/sys/kernel/tracing
 		traced() {
 			echo > $tracing/trace
@@ -107,7 +107,7 @@ entries()
 	build 0 warn version-warn.patch
 	module_sane "$ko"
 	guest_script <<-'EOF'
-		provoke() { sh -c 'echo provoke > /proc/self/comm; read -r line < /proc/version; echo $line'; }
+		provoke() { sh -c 'echo -n provoke > /proc/self/comm; read -r line < /proc/version; echo $line'; }
 		original=$(provoke)
 		load livepatch_warn
 		expect "other readers" "$original" "$(cat /proc/version)"

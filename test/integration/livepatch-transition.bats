@@ -22,7 +22,7 @@ setup()
 		exec 5<>/tmp/fifo
 		sysfs=/sys/kernel/livepatch/livepatch_pipe
 		refused() {
-			echo word | sh -c 'echo no-pipes > /proc/self/comm
+			echo word | sh -c 'echo -n no-pipes > /proc/self/comm
 				read -r word && echo "got $word" || echo failed'
 		}
 		asleep() { grep -q pipe_read "/proc/$1/stack"; }
