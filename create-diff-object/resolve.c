@@ -127,6 +127,26 @@ static bool depends_on(struct diff *d, const char *owner)
 	return false;
 }
 
+/*
+ * kallsyms goes on listing what the kernel has freed after initialisation. (The kernel's own init
+ * area; symtab has no symbols of a module's.)
+ */
+static bool is_freed(const struct symtab *tab, const struct ksym *k)
+{
+	const struct kname *begin = symtab_find(tab, "__init_begin");
+	const struct kname *end = symtab_find(tab, "__init_end");
+
+	return begin && end && !k->section && k->addr >= begin->first->addr &&
+	       k->addr < end->first->addr;
+}
+
+static void refuse_freed(struct diff *d, struct reach *r, const struct atom *user)
+{
+	diag_refuse("%s: %s: refers to %s, which the running kernel has freed after initialisation; leave this reference out",
+		    d->opt.source, atom_title(user), r->name);
+	r->kind = REACH_FAILED;
+}
+
 static void reach_klp(struct diff *d, struct reach *r, const char *patched, const char *owner,
 		      unsigned int pos)
 {
@@ -203,6 +223,7 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 	const struct export *e;
 	struct name_set *peer;
 	unsigned int pos;
+	const struct ksym *k = NULL;
 	enum found found;
 
 	HASH_FIND_STR(d->elsewhere, r->name, peer);
@@ -216,13 +237,21 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 		return;
 	}
 	/* Another object of the same vmlinux or module. */
-	found = find_by_name(&d->own_symtab, r->name, false, -1, &pos, NULL);
+	found = find_by_name(&d->own_symtab, r->name, false, -1, &pos, &k);
+	if (found == FOUND && is_freed(&d->own_symtab, k)) {
+		refuse_freed(d, r, user);
+		return;
+	}
 	if (found == FOUND) {
 		reach_klp(d, r, objname_of(d), objname_of(d), pos);
 		return;
 	}
 	if (found == FOUND_NONE && !in_vmlinux(d)) {
-		found = find_by_name(vmlinux_symtab(d), r->name, false, -1, &pos, NULL);
+		found = find_by_name(vmlinux_symtab(d), r->name, false, -1, &pos, &k);
+		if (found == FOUND && is_freed(vmlinux_symtab(d), k)) {
+			refuse_freed(d, r, user);
+			return;
+		}
 		if (found == FOUND) {
 			reach_klp(d, r, "vmlinux", "vmlinux", pos);
 			return;
