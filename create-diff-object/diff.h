@@ -92,6 +92,14 @@ struct reach {
 	UT_hash_handle hh;
 };
 
+/* The symbol table of a module that exports something to the patched one. */
+struct module_symtab {
+	const char *name;
+	struct symtab tab;
+	bool missing;
+	UT_hash_handle hh;
+};
+
 /* A function that the patch module registers with the kernel. */
 struct registration {
 	struct atom *atom;
@@ -108,6 +116,7 @@ struct options {
 	const char *report_path;		/* NULL: none */
 	const char *source;			/* for messages */
 	const char *depends;			/* modules that the patched module depends on, commas */
+	const char *module_symtabs;		/* NULL: none; directory, a file for each module */
 	const char *proof_path;			/* NULL: no proof */
 	const char *image_path;			/* the shipped vmlinuz, vmlinux or .ko; with proof_path */
 	bool skip_image_check;			/* a difference is a warning */
@@ -123,6 +132,7 @@ struct diff {
 	struct elf_file orig, patched;
 	struct symtab own_symtab;	/* of the object that is patched */
 	struct symtab vmlinux_symtab;	/* empty when that is vmlinux itself, or not given */
+	struct module_symtab *module_symtabs;	/* hash; those that were needed */
 	struct exports exports;
 	struct proof *proof;			/* place.c; NULL: none */
 	struct name_set *elsewhere;	/* new global names of the other objects of the patch */

@@ -31,6 +31,7 @@ enum {
 	OPT_REPORT,
 	OPT_SOURCE,
 	OPT_DEPENDS,
+	OPT_MODULE_SYMTABS,
 	OPT_PROOF,
 	OPT_IMAGE,
 	OPT_SKIP_IMAGE_CHECK,
@@ -45,6 +46,8 @@ static const struct argp_option options[] = {
 	  "Global names that other objects of the same patch add, one per line", 0 },
 	{ "depends", OPT_DEPENDS, "MODULES", 0,
 	  "Modules that the patched module depends on, with commas between them", 0 },
+	{ "module-symtabs", OPT_MODULE_SYMTABS, "DIR", 0,
+	  "Symbol tables of the modules that the patched module depends on, under their names", 0 },
 	{ "proof", OPT_PROOF, "FILE", 0,
 	  "The untouched source, compiled as the distribution did; needs --image", 0 },
 	{ "image", OPT_IMAGE, "FILE", 0,
@@ -85,6 +88,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_DEPENDS:
 		o->depends = arg;
+		break;
+	case OPT_MODULE_SYMTABS:
+		o->module_symtabs = arg;
 		break;
 	case OPT_PROOF:
 		o->proof_path = arg;

@@ -112,23 +112,29 @@ char *name_key(const char *name)
  * Things that are made by macros or by the compiler for one function, whose identity nobody cares
  * about: each version of the function has its own. The macros' variables are static locals, so the
  * compiler has numbered them: a variable of the author's own called _rs keeps its name and is
- * none of these.
+ * none of these. Nor is one called once, whose section with -fdata-sections is .data.once, too.
  */
 static bool is_own_copy(const struct atom *a, const char *key, bool numbered)
 {
-	static const char *const names[] = { "__key", "__warned", "__already_done", "__func__",
-					     "__FUNCTION__", "__PRETTY_FUNCTION__", "_rs", "CSWTCH",
-					     "_entry", "_entry_ptr", "__print_once", "descriptor" };
+	static const struct {
+		const char *name;
+		bool writable;
+	} known[] = { { "__key", true },	   { "__warned", true },
+		      { "__already_done", true },  { "__print_once", true },
+		      { "_rs", true },		   { "__func__", false },
+		      { "__FUNCTION__", false },   { "__PRETTY_FUNCTION__", false },
+		      { "CSWTCH", false },	   { "_entry", false } };
 	const char *sec = a->sec->name;
 
-	if (has_prefix(sec, ".data.once") || has_prefix(sec, ".data..once") ||
-	    !strcmp(sec, "__dyndbg"))
+	if (!strcmp(sec, "__dyndbg") || !strcmp(sec, ".data..once"))
 		return true;
+	if (!strcmp(sec, ".data.once"))
+		return strcmp(key, "once");
 	if (!numbered || a->kind != ATOM_DATA)
 		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(key, names[i]))
-			return true;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (!strcmp(key, known[i].name))
+			return is_writable(a->sec) == known[i].writable;
 	return false;
 }
 
@@ -370,13 +376,15 @@ static struct atom *of_size(const struct atom_list *l, const struct pairing *g, 
 	return NULL;
 }
 
-static void vote_by_references(struct atom_list *orig, struct atom_list *patched)
+static void vote_by_references(struct atom_list *orig, struct atom_list *patched, bool sure)
 {
 	for (size_t i = 0; i < orig->n; i++) {
 		struct atom *a = orig->a[i], *b = NULL;
-		size_t n = 0;
+		size_t n = 0, members = count_group(orig, a->group);
 
-		if (count_group(orig, a->group) == count_group(patched, a->group)) {
+		if (sure && members > 1)
+			continue;
+		if (members == count_group(patched, a->group)) {
 			for (size_t j = 0; j < i; j++)
 				n += orig->a[j]->group == a->group;
 			b = nth_of_group(patched, a->group, n);
@@ -418,7 +426,11 @@ static void forget_votes(struct elf_file *file)
 	}
 }
 
-static void collect_votes(struct pairer *p)
+/*
+ * The only one of its group that a function refers to is surer than one of several: inlining
+ * changes their order. What the sure votes pair does not take part in the others.
+ */
+static void collect_votes(struct pairer *p, bool sure)
 {
 	struct family *f, *tmp;
 
@@ -432,7 +444,7 @@ static void collect_votes(struct pairer *p)
 			references(&orig, f->orig.a[i]);
 		for (size_t i = 0; i < f->patched.n; i++)
 			references(&patched, f->patched.a[i]);
-		vote_by_references(&orig, &patched);
+		vote_by_references(&orig, &patched, sure);
 		free(orig.a);
 		free(patched.a);
 	}
@@ -443,7 +455,7 @@ static void collect_votes(struct pairer *p)
 			continue;
 		references(&orig, a);
 		references(&patched, a->twin);
-		vote_by_references(&orig, &patched);
+		vote_by_references(&orig, &patched, sure);
 		free(orig.a);
 		free(patched.a);
 	}
@@ -562,13 +574,13 @@ static void report_static_locals(struct pairer *p)
 {
 	for_each_atom(&p->d->orig, a) {
 		if (a->kind == ATOM_DATA && a->group && a->group->numbered && !a->twin &&
-		    is_writable(a->sec))
+		    is_writable(a->sec) && !a->vote_conflict)
 			diag_warn("%s: %s: the patched file no longer has this static variable; its value is lost to the new code",
 				  p->d->opt.source, atom_title(a));
 	}
 	for_each_atom(&p->d->patched, b) {
 		if (b->kind == ATOM_DATA && b->group && b->group->numbered && !b->twin &&
-		    is_writable(b->sec))
+		    is_writable(b->sec) && !b->vote_conflict)
 			diag_info("%s: %s: new static variable, starts with its initial value",
 				  p->d->opt.source, atom_title(b));
 	}
@@ -595,9 +607,12 @@ int pair_objects(struct diff *d)
 			join(g->orig.a[0], g->patched.a[0]);
 	}
 	pair_nameless_registries(&p);
-	do
-		collect_votes(&p);
-	while (pair_by_votes(&p));
+	do {
+		do
+			collect_votes(&p, true);
+		while (pair_by_votes(&p));
+		collect_votes(&p, false);
+	} while (pair_by_votes(&p));
 	pair_leftovers(&p);
 	pair_cold_parts(d);
 	report_conflicts(&p);

@@ -5,6 +5,7 @@
  * relocation, which names object, symbol and position.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "diag.h"
 #include "diff.h"
@@ -162,11 +163,33 @@ static void reach_klp(struct diff *d, struct reach *r, const char *patched, cons
 	r->pos = pos;
 }
 
+/* The symbol table of another module, read when the first symbol of it is needed. */
+static const struct symtab *module_symtab(struct diff *d, const char *owner)
+{
+	struct module_symtab *m;
+	char *path;
+
+	if (!strcmp(owner, objname_of(d)))
+		return &d->own_symtab;
+	HASH_FIND_STR(d->module_symtabs, owner, m);
+	if (!m) {
+		m = xcalloc(1, sizeof(*m));
+		m->name = owner;
+		path = xasprintf("%s/%s", d->opt.module_symtabs ? d->opt.module_symtabs : ".", owner);
+		m->missing = !d->opt.module_symtabs || access(path, R_OK) ||
+			     symtab_read(&m->tab, path, false);
+		HASH_ADD_KEYPTR(hh, d->module_symtabs, m->name, strlen(m->name), m);
+		free(path);
+	}
+	return m->missing ? NULL : &m->tab;
+}
+
 /* An exported symbol. */
 static void reach_export(struct diff *d, struct reach *r, const struct export *e,
 			 const struct atom *user)
 {
-	unsigned int pos = 0;
+	const struct symtab *tab;
+	unsigned int pos;
 
 	if (!strcmp(e->owner, "vmlinux")) {
 		r->kind = REACH_EXPORT;
@@ -185,8 +208,14 @@ static void reach_export(struct diff *d, struct reach *r, const struct export *e
 		r->kind = REACH_FAILED;
 		return;
 	}
-	if (!strcmp(e->owner, d->opt.objname))
-		find_by_name(&d->own_symtab, r->name, false, -1, &pos, NULL);
+	tab = module_symtab(d, e->owner);
+	if (!tab || find_by_name(tab, r->name, false, -1, &pos, NULL) != FOUND) {
+		diag_refuse("%s: %s: refers to %s of the module %s, whose symbol table %s; give the directory with it as --module-symtabs",
+			    d->opt.source, atom_title(user), r->name, e->owner,
+			    tab ? "does not have it once" : "is not known");
+		r->kind = REACH_FAILED;
+		return;
+	}
 	reach_klp(d, r, objname_of(d), e->owner, pos);
 }
 

@@ -27,7 +27,7 @@ diff_objects()
 	while IFS=$'\t' read -r target object; do
 		done=$((done + 1))
 		((total == 1)) || stage_doing "$done of $total: $object"
-		target_symtab "$target"
+		target_image "$target"
 		code=0
 		diff_one "$target" "$object" || code=$?
 		case $code in
@@ -62,19 +62,36 @@ reports()
 	done
 }
 
-# target_symtab TARGET: sets SYMTAB, the symbols of the kernel object TARGET as shipped.
-target_symtab()
+# target_image TARGET: sets IMAGE, the kernel object TARGET as shipped, SYMTAB, its symbols, and
+# DEPENDS, the modules that it depends on.
+target_image()
 {
-	local file
+	local needed
 	if [[ $1 == vmlinux ]]; then
+		IMAGE=$PROFILE/vmlinuz
 		SYMTAB=$PROFILE/symtab
+		DEPENDS=
 		return
 	fi
-	SYMTAB=$WORKDIR/symtab-$1
-	[[ ! -e $SYMTAB ]] || return 0
+	IMAGE=$(module_file "$1")
+	SYMTAB=$WORKDIR/symtabs/$1
+	[[ -n $IMAGE ]] || die "$1: linux-image-$RELEASE holds no such module"
+	DEPENDS=$(modinfo -F depends "$IMAGE" | tr - _) || failed "$WORKDIR" "$IMAGE: its dependencies cannot be read"
+	module_symtab "$1"
+	while read -r -d , needed; do
+		module_symtab "$needed"
+	done <<<"${DEPENDS:+$DEPENDS,}"
+}
+
+# module_symtab NAME: the symbols of a module as shipped, into $WORKDIR/symtabs/NAME.
+module_symtab()
+{
+	local file table=$WORKDIR/symtabs/$1
+	[[ ! -e $table ]] || return 0
+	mkdir -p "$WORKDIR/symtabs"
 	file=$(module_file "$1")
 	[[ -n $file ]] || die "$1: linux-image-$RELEASE holds no such module"
-	"$(tool kpatch-image)" symtab "$file" >"$SYMTAB" || failed "$WORKDIR" "$file: its symbols cannot be read"
+	"$(tool kpatch-image)" symtab "$file" >"$table" || failed "$WORKDIR" "$file: its symbols cannot be read"
 }
 
 # module_file NAME: a module's file may have dashes where its name has underscores, and be compressed.
@@ -85,10 +102,6 @@ module_file()
 		name=${file##*/}
 		name=${name%%.ko*}
 		[[ ${name//-/_} == "$1" ]] || continue
-		case $file in
-		*.xz) xz -dc "$file" >"$WORKDIR/$1.ko" && file=$WORKDIR/$1.ko ;;
-		*.zst) zstd -qdc "$file" >"$WORKDIR/$1.ko" && file=$WORKDIR/$1.ko ;;
-		esac
 		printf '%s\n' "$file"
 		break
 	done
@@ -114,9 +127,15 @@ diff_one()
 	local target=$1 object=$2 out=$WORKDIR/diff/$1/$2 options=() code=0 text
 	mkdir -p "${out%/*}"
 	text=$out.messages
-	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}")
+	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}"
+		--proof "$WORKDIR/proof/$object" --image "$IMAGE")
+	options+=(--proof "$WORKDIR/proof/$object" --image "$IMAGE")
+	if ((SKIP_IMAGE_CHECK)); then
+		options+=(--skip-image-check)
+	fi
 	if [[ $target != vmlinux ]]; then
-		options+=(--vmlinux-symtab "$PROFILE/symtab")
+		options+=(--vmlinux-symtab "$PROFILE/symtab" --depends "$DEPENDS"
+			--module-symtabs "$WORKDIR/symtabs")
 	fi
 	new_globals "$target" "$object" >"$out.elsewhere"
 	if [[ -s $out.elsewhere ]]; then
