@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Stage 4: compiles the selected objects three times. Original and patched, into $WORKDIR/original and
-# $WORKDIR/patched, each in a tree that looks like the kernel's and consists of links to the
-# profile, but for the patched files and the directories that lead to them; and the untouched source as
-# the distribution compiled it, into $WORKDIR/proof, to be found again in what the kernel runs. And into $WORKDIR/proof
-# the untouched source with the distribution's own flags, to be compared with the shipped image.
+# Stage 4: compiles the selected objects three times: original and patched, into $WORKDIR/original
+# and $WORKDIR/patched, each in a tree that looks like the kernel's and consists of links to the
+# profile, but for the patched files and the directories that lead to them; and
+# the untouched source as the distribution compiled it, into $WORKDIR/proof, to be found again in
+# what the kernel runs.
 
 compile_objects()
 {
@@ -124,7 +124,7 @@ flags_without_debug()
 # compile_one SIDE OBJECT
 compile_one()
 {
-	local side=$1 object=$2 out=$WORKDIR/$1/$2 status=0 tree source=${OBJ_SOURCE[$2]}
+	local side=$1 object=$2 out=$WORKDIR/$1/$2 status=0 source=${OBJ_SOURCE[$2]}
 	local text=$out.log tree=$WORKDIR/tree-$1
 	mkdir -p "${out%/*}"
 	if [[ $side == proof ]]; then

@@ -129,7 +129,6 @@ diff_one()
 	text=$out.messages
 	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}"
 		--proof "$WORKDIR/proof/$object" --image "$IMAGE")
-	options+=(--proof "$WORKDIR/proof/$object" --image "$IMAGE")
 	if ((SKIP_IMAGE_CHECK)); then
 		options+=(--skip-image-check)
 	fi
