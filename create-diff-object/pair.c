@@ -376,24 +376,124 @@ static struct atom *of_size(const struct atom_list *l, const struct pairing *g, 
 	return NULL;
 }
 
-static void vote_by_references(struct atom_list *orig, struct atom_list *patched, bool sure)
+/* The compiler numbers the members of a group in the order of the source, or against it. */
+static struct atom *same_rank(const struct atom_list *from, const struct atom *a,
+			      const struct atom_list *to)
 {
-	for (size_t i = 0; i < orig->n; i++) {
-		struct atom *a = orig->a[i], *b = NULL;
-		size_t n = 0, members = count_group(orig, a->group);
+	size_t rank = 0;
 
-		if (sure && members > 1)
+	for (size_t i = 0; i < from->n; i++)
+		rank += from->a[i]->group == a->group &&
+			strverscmp(atom_name(from->a[i]), atom_name(a)) < 0;
+	for (size_t i = 0; i < to->n; i++) {
+		size_t n = 0;
+
+		if (to->a[i]->group != a->group)
 			continue;
-		if (members == count_group(patched, a->group)) {
-			for (size_t j = 0; j < i; j++)
-				n += orig->a[j]->group == a->group;
-			b = nth_of_group(patched, a->group, n);
-		} else if (count_size(orig, a->group, a->size) == 1 &&
-			   count_size(patched, a->group, a->size) == 1) {
-			b = of_size(patched, a->group, a->size);
+		for (size_t j = 0; j < to->n; j++)
+			n += to->a[j]->group == a->group &&
+			     strverscmp(atom_name(to->a[j]), atom_name(to->a[i])) < 0;
+		if (n == rank)
+			return to->a[i];
+	}
+	return NULL;
+}
+
+/* A sum over all places where users refer to t: which instruction, and which part of t. */
+static uint64_t usage(const struct atom_list *users, const struct atom *t)
+{
+	uint64_t sum = t->size;
+
+	for (size_t i = 0; i < users->n; i++) {
+		const struct atom *u = users->a[i];
+
+		for (size_t j = 0; j < u->nrelocs; j++) {
+			const struct reloc *r = &u->relocs[j];
+			uint64_t h = r->type;
+
+			if (r->target != t)
+				continue;
+			h = h * 1099511628211u + (uint64_t)r->target_off;
+			/* Opcode and ModRM byte. */
+			if (is_code(u->sec) && r->offset >= u->off + 2)
+				h = h * 1099511628211u + u->sec->data[r->offset - 2] * 256u +
+				    u->sec->data[r->offset - 1];
+			sum += h * 1099511628211u;
 		}
+	}
+	return sum;
+}
+
+static struct atom *same_usage(const struct atom_list *from_users, const struct atom_list *from,
+			       const struct atom *a, const struct atom_list *to_users,
+			       const struct atom_list *to)
+{
+	uint64_t how = usage(from_users, a);
+	struct atom *b = NULL;
+
+	for (size_t i = 0; i < from->n; i++)
+		if (from->a[i] != a && from->a[i]->group == a->group &&
+		    usage(from_users, from->a[i]) == how)
+			return NULL;
+	for (size_t i = 0; i < to->n; i++) {
+		if (to->a[i]->group != a->group || usage(to_users, to->a[i]) != how)
+			continue;
 		if (b)
+			return NULL;
+		b = to->a[i];
+	}
+	return b;
+}
+
+/* Users of one version of a function, and what of the groups they refer to. */
+struct side {
+	const struct atom_list *users;
+	struct atom_list refs;
+};
+
+/*
+ * Which b is a? The compiler moves references about, so that their order alone proves nothing: the
+ * order of the numbers must say the same. If it doesn't, or if there are more on one side, the way
+ * in which they are used decides.
+ */
+static struct atom *counterpart(const struct side *orig, const struct side *patched,
+				const struct atom *a, size_t nth)
+{
+	const struct pairing *g = a->group;
+	struct atom *b;
+
+	if (count_group(&orig->refs, g) == count_group(&patched->refs, g)) {
+		b = nth_of_group(&patched->refs, g, nth);
+		if (b == same_rank(&orig->refs, a, &patched->refs))
+			return b;
+	} else if (count_size(&orig->refs, g, a->size) == 1 &&
+		   count_size(&patched->refs, g, a->size) == 1) {
+		return of_size(&patched->refs, g, a->size);
+	}
+	return same_usage(orig->users, &orig->refs, a, patched->users, &patched->refs);
+}
+
+static void vote_by_references(struct side *orig, struct side *patched, bool sure)
+{
+	for (size_t i = 0; i < orig->refs.n; i++) {
+		struct atom *a = orig->refs.a[i], *b;
+		size_t n = 0, members = count_group(&patched->refs, a->group);
+
+		if (!members || (sure && (members > 1 || count_group(&orig->refs, a->group) > 1)))
+			continue;
+		for (size_t j = 0; j < i; j++)
+			n += orig->refs.a[j]->group == a->group;
+		b = counterpart(orig, patched, a, n);
+		if (b) {
 			vote(a, b);
+			continue;
+		}
+		/* One of these, or none: nobody knows. */
+		a->vote_conflict = true;
+		for (size_t j = 0; j < patched->refs.n; j++)
+			if (patched->refs.a[j]->group == a->group &&
+			    patched->refs.a[j]->size == a->size)
+				patched->refs.a[j]->vote_conflict = true;
 	}
 }
 
@@ -426,6 +526,20 @@ static void forget_votes(struct elf_file *file)
 	}
 }
 
+static void vote_of_users(const struct atom_list *orig_users, const struct atom_list *patched_users,
+			  bool sure)
+{
+	struct side orig = { .users = orig_users }, patched = { .users = patched_users };
+
+	for (size_t i = 0; i < orig_users->n; i++)
+		references(&orig.refs, orig_users->a[i]);
+	for (size_t i = 0; i < patched_users->n; i++)
+		references(&patched.refs, patched_users->a[i]);
+	vote_by_references(&orig, &patched, sure);
+	free(orig.refs.a);
+	free(patched.refs.a);
+}
+
 /*
  * The only one of its group that a function refers to is surer than one of several: inlining
  * changes their order. What the sure votes pair does not take part in the others.
@@ -437,27 +551,13 @@ static void collect_votes(struct pairer *p, bool sure)
 	forget_votes(&p->d->orig);
 	forget_votes(&p->d->patched);
 
-	HASH_ITER(hh, p->families, f, tmp) {
-		struct atom_list orig = {}, patched = {};
-
-		for (size_t i = 0; i < f->orig.n; i++)
-			references(&orig, f->orig.a[i]);
-		for (size_t i = 0; i < f->patched.n; i++)
-			references(&patched, f->patched.a[i]);
-		vote_by_references(&orig, &patched, sure);
-		free(orig.a);
-		free(patched.a);
-	}
+	HASH_ITER(hh, p->families, f, tmp)
+		vote_of_users(&f->orig, &f->patched, sure);
 	for_each_atom(&p->d->orig, a) {
-		struct atom_list orig = {}, patched = {};
+		struct atom_list orig = { .a = &a, .n = 1 }, patched = { .a = &a->twin, .n = 1 };
 
-		if (!a->twin || is_code(a->sec))
-			continue;
-		references(&orig, a);
-		references(&patched, a->twin);
-		vote_by_references(&orig, &patched, sure);
-		free(orig.a);
-		free(patched.a);
+		if (a->twin && !is_code(a->sec))
+			vote_of_users(&orig, &patched, sure);
 	}
 }
 
@@ -564,8 +664,9 @@ static void pair_cold_parts(struct diff *d)
 
 static void report_conflicts(struct pairer *p)
 {
+	/* Clones of a function can do without: their callers get new ones. */
 	for_each_atom(&p->d->patched, a)
-		if (!a->twin && a->vote_conflict)
+		if (!a->twin && a->vote_conflict && a->kind == ATOM_DATA)
 			diag_refuse("%s: %s: cannot tell which %s of the original this is; give the variables or functions of this name different names",
 				    p->d->opt.source, atom_title(a), atom_title(a));
 }

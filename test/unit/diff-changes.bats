@@ -350,8 +350,8 @@ load diff-fixtures
 		sort | uniq -c | awk '{ $1 = $1; print }') - <<-'EOT'
 		1 32S .kpatch.sym.vmlinux.vmlinux.foo,0 0
 		1 32S .kpatch.sym.vmlinux.vmlinux.local_one,0 0
-		1 PLT32 foo -4
 		1 PC32 local_one -4
+		1 PLT32 foo -4
 	EOT
 }
 
@@ -492,8 +492,8 @@ load diff-fixtures
 	EOT
 	sections <<-'EOT'
 		.text.foo
-		.text.baz
 		__mcount_loc
+		.text.baz
 	EOT
 }
 

@@ -8,6 +8,7 @@
 # beyond the original (ksyms, symtab), runs the program (cdo CODE), and compares all that came out
 # of it: messages, changes, relocs.
 
+export LC_ALL=C
 TOP=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
 CDO=${CDO:-$TOP/create-diff-object/create-diff-object}
 
@@ -310,9 +311,11 @@ symbols()
 # bytes OBJECT SECTION: its contents in hexadecimal.
 bytes()
 {
+	local contents
+	contents=$(mktemp section.XXXXXX)
 	objcopy -O binary --only-section="$2" --set-section-flags "$2"=alloc,contents,load \
-		"$1" section.bin
-	od -An -v -tx1 section.bin | tr -d ' \n'
+		"$1" "$contents"
+	od -An -v -tx1 "$contents" | tr -d ' \n'
 	echo
 }
 
@@ -325,6 +328,11 @@ given_symbols()
 		has_symbol "$object" "$name" ||
 			{ echo "the compiler made no $name in $object: test something else"; return 1; }
 	done
+}
+
+given_not()
+{
+	! "$@" || { echo "not the situation that this test is about: not $*"; return 1; }
 }
 
 given()
