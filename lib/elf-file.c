@@ -137,6 +137,7 @@ static int read_relocs(struct elf_file *file, struct section *rela)
 	size_t entsize = gelf_fsize(file->elf, ELF_T_RELA, 1, EV_CURRENT);
 	struct section *s;
 	bool sorted = true;
+	size_t n = 0;
 
 	if (rela->sh.sh_info == 0 || rela->sh.sh_info >= file->nsections)
 		return diag_error("%s: section %s: relocates nothing; is the file damaged?", file->path,
@@ -151,8 +152,8 @@ static int read_relocs(struct elf_file *file, struct section *rela)
 		return libelf_error(file, rela->name);
 	s->nrelocs = rela->size / entsize;
 	s->relocs = xcalloc(s->nrelocs, sizeof(*s->relocs));
-	for (size_t i = 0; i < s->nrelocs; i++) {
-		struct reloc *r = &s->relocs[i];
+	for (size_t i = 0; i < rela->size / entsize; i++) {
+		struct reloc *r = &s->relocs[n];
 		GElf_Rela gr;
 
 		if (!gelf_getrela(data, i, &gr))
@@ -164,9 +165,17 @@ static int read_relocs(struct elf_file *file, struct section *rela)
 		r->type = GELF_R_TYPE(gr.r_info);
 		r->sym = &file->symbols[GELF_R_SYM(gr.r_info)];
 		r->addend = gr.r_addend;
-		if (i && r->offset < r[-1].offset)
+		/*
+		 * Type 0 relocates nothing on any architecture. objtool leaves such ones where it has
+		 * replaced a call in code that must not be instrumented.
+		 */
+		if (!r->type)
+			continue;
+		if (n && r->offset < r[-1].offset)
 			sorted = false;
+		n++;
 	}
+	s->nrelocs = n;
 	if (!sorted)
 		qsort(s->relocs, s->nrelocs, sizeof(*s->relocs), by_offset);
 	return 0;
