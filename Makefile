@@ -85,15 +85,32 @@ lint:
 
 # ---- installation ----
 
+INSTALL	?= install
+MANPAGES = $(wildcard man/*.1)
+COMPLETIONS = $(wildcard completion/*)
+
+# The programs are called by the driver and live beside its stages; those that people call too get a
+# link in BINDIR, so that there is one copy of each.
 .PHONY: install
 install: all
-	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)' \
-		'$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(COMPDIR)'
-	install -m 755 $(foreach p,$(PROGRAMS),$(p)/$(p)) '$(DESTDIR)$(LIBEXECDIR)'
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)/kmod' \
+		'$(DESTDIR)$(DATADIR)/include' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(COMPDIR)'
+	$(INSTALL) -m 755 $(foreach p,$(PROGRAMS),$(p)/$(p)) '$(DESTDIR)$(LIBEXECDIR)'
+	$(INSTALL) -m 644 kpatch-build/*.sh kpatch-build/*.awk '$(DESTDIR)$(LIBEXECDIR)'
+	sed -e "s|^VERSION='@VERSION@'|VERSION='$(VERSION)'|" \
+		-e "s|^LIBEXECDIR='@LIBEXECDIR@'|LIBEXECDIR='$(LIBEXECDIR)'|" \
+		-e "s|^DATADIR='@DATADIR@'|DATADIR='$(DATADIR)'|" \
+		kpatch-build/kpatch-build > '$(DESTDIR)$(BINDIR)/kpatch-build'
+	chmod 755 '$(DESTDIR)$(BINDIR)/kpatch-build'
+	for p in $(PROGRAMS); do ln -sf '$(LIBEXECDIR)'/$$p '$(DESTDIR)$(BINDIR)'/$$p; done
+	$(INSTALL) -m 644 kmod/*.in '$(DESTDIR)$(DATADIR)/kmod'
+	$(INSTALL) -m 644 $(MANPAGES) '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -m 644 $(COMPLETIONS) '$(DESTDIR)$(COMPDIR)'
 
 .PHONY: uninstall
 uninstall:
-	rm -f '$(DESTDIR)$(BINDIR)/kpatch-build' '$(DESTDIR)$(MANDIR)'/man1/kpatch-build.1 \
-		$(foreach p,$(PROGRAMS),'$(DESTDIR)$(MANDIR)/man1/$(p).1') \
-		'$(DESTDIR)$(COMPDIR)/kpatch-build'
+	rm -f '$(DESTDIR)$(BINDIR)/kpatch-build' \
+		$(foreach p,$(PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
+		$(foreach f,$(MANPAGES),'$(DESTDIR)$(MANDIR)/man1/$(notdir $(f))') \
+		$(foreach f,$(COMPLETIONS),'$(DESTDIR)$(COMPDIR)/$(notdir $(f))')
 	rm -rf '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)'
