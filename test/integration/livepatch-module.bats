@@ -92,11 +92,22 @@ setup()
 		expect "livepatch first" "1048576 about a megabyte patched" "$(stat)"
 		unload zram
 		unload zsmalloc
-		load zram
-		fill
-		expect "both modules again" "1048576 about a megabyte patched" "$(stat)"
+		load zsmalloc
+		# Before 6.3 the kernel leaves the relocations of a patched module that goes in place,
+		# and refuses that module when it comes again.
+		if insmod /modules/zram.ko 2>/dev/null; then
+			fill
+			expect "both modules again" "1048576 about a megabyte patched" "$(stat)"
+			unload zram
+		else
+			expect "which kernel does that" 6.1 "$(uname -r | cut -d . -f 1-2)"
+			expect_match "why" "Skipping invalid relocation target, existing value is nonzero" \
+				"$(dmesg | tail -n 5)"
+		fi
 		disable livepatch_zram
 		unload livepatch_zram
+		load zram
+		fill
 		expect "unloaded" "$original" "$(stat)"
 	EOF
 	boot --module "$ko" --module zram --module lzo_rle
@@ -122,7 +133,11 @@ setup()
 }
 
 @test "a change in a header changes the functions that it is inlined into" {
-	build 0 fat fat-header.patch
+	build 0 fat fat-header.patch || {
+		[[ $output != *"header files cannot be patched yet"* ]] ||
+			skip "kpatch-build cannot patch header files yet"
+		false
+	}
 	module_sane "$ko"
 	guest_script <<-'EOF'
 		dd if=/dev/zero of=/tmp/disk bs=64k count=32 2>/dev/null

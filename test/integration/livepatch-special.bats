@@ -124,7 +124,7 @@ entries()
 	[[ $output == survived* ]]
 	# The line in the patched file: the first of the hunk and what precedes WARN_ONCE in it.
 	line=$(awk '/^@@/ { split($3, at, /[+,]/); line = at[2] - 1 } /^[ +]/ && line { line++ }
-		/WARN_ONCE/ { print line; exit }' "$PATCHES/version-warn.patch")
+		line && /WARN_ONCE/ { print line; exit }' "$PATCHES/version-warn.patch")
 	[ "$(grep -c 'WARNING: CPU' "$log")" -eq 1 ]
 	grep -E "WARNING: CPU: [0-9]+ PID: [0-9]+ at fs/proc/version.c:$line version_proc_show\+.* \[livepatch_warn\]" "$log"
 	grep -q 'version: read by provoke' "$log"
