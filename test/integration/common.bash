@@ -131,7 +131,7 @@ klp_relocations()
 # module_sane KO: what every livepatch module must be, whatever its patch does.
 module_sane()
 {
-	local bad
+	local bad profile=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
 	[[ $(modinfo -F vermagic "$1") == "$KPATCH_TEST_RELEASE "* ]] || {
 		echo "vermagic: $(modinfo -F vermagic "$1")"
 		return 1
@@ -142,6 +142,14 @@ module_sane()
 	[[ -z $bad ]] || { echo "unconverted symbols: $bad"; return 1; }
 	bad=$(klp_relocations "$1" | awk -F '\t' '$3 !~ /^\.klp\.sym\.[^.]+\..+,[0-9]+$/')
 	[[ -z $bad ]] || { echo "livepatch relocations against other symbols: $bad"; return 1; }
+	# What stays an ordinary reference is checked by MODVERSIONS, so it must be an export of
+	# the kernel proper: a module's can arrive later than the livepatch.
+	bad=$(comm -13 <(awk -F '\t' '$3 == "vmlinux" { print $2 }' "$profile/Module.symvers" | sort) \
+		<(readelf -sW "$1" | awk '$7 == "UND" && $8 != "" { print $8 }' | sort -u))
+	[[ -z $bad ]] || { echo "references to what the kernel proper does not export: $bad"; return 1; }
+	bad=$(comm -12 <(awk -F '\t' '$3 == "vmlinux" { print $2 }' "$profile/Module.symvers" | sort) \
+		<(klp_relocations "$1" | sed -n 's/.*\.klp\.sym\.vmlinux\.\([^,]*\),.*/\1/p' | sort -u))
+	[[ -z $bad ]] || { echo "exports reached past MODVERSIONS: $bad"; return 1; }
 }
 
 # guest_script: standard input, behind the line that every guest script starts with, in guest.sh.

@@ -16,6 +16,12 @@ setup()
 @test "a changed string takes effect, goes away, and comes back, in the stock kernel" {
 	build 0 string "$TOP/examples/meminfo-string.patch"
 	module_sane "$ko"
+	[ "$(klp_relocations "$ko" | cut -f 1,3 | sort -u)" = "$(
+		for symbol in arch_report_meminfo hugetlb_report_meminfo pcpu_nr_pages \
+			seq_put_decimal_ull_width si_swapinfo vm_commit_limit vmalloc_nr_pages; do
+			printf '.klp.rela.vmlinux..text.meminfo_proc_show\t.klp.sym.vmlinux.%s,0\n' $symbol
+		done
+	)" ]
 	guest_script <<-'EOF'
 		names() { cut -d : -f 1 /proc/meminfo; }
 		original=$(names)
