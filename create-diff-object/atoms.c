@@ -331,6 +331,18 @@ struct branch_search {
 	size_t n, room;
 };
 
+/* Assemblers drop section symbols that no relocation uses. */
+static struct symbol *section_symbol(struct section *sec)
+{
+	if (!sec->secsym) {
+		sec->secsym = xcalloc(1, sizeof(*sec->secsym));
+		sec->secsym->name = sec->name;
+		sec->secsym->sec = sec;
+		sec->secsym->sym.st_info = GELF_ST_INFO(STB_LOCAL, STT_SECTION);
+	}
+	return sec->secsym;
+}
+
 static void found_branch(void *arg, uint64_t field, unsigned int width, uint64_t target)
 {
 	struct branch_search *search = arg;
@@ -338,7 +350,7 @@ static void found_branch(void *arg, uint64_t field, unsigned int width, uint64_t
 
 	if (has_reloc_between(sec, field, field + 1))
 		return;
-	if (width != 4 || !sec->secsym) {
+	if (width != 4) {
 		search->atom->stuck = true;
 		return;
 	}
@@ -347,7 +359,7 @@ static void found_branch(void *arg, uint64_t field, unsigned int width, uint64_t
 		search->found = xrealloc(search->found, search->room, sizeof(*search->found));
 	}
 	search->found[search->n++] = (struct reloc){ .offset = field, .type = arch_branch_reloc(),
-						     .sym = sec->secsym,
+						     .sym = section_symbol(sec),
 						     .addend = (int64_t)target - arch_branch_bias() };
 }
 
@@ -517,7 +529,8 @@ int cut_into_atoms(struct diff *d, struct elf_file *file)
 		if (sec->table && sec->table->kind == TABLE_POOL && is_alloc(sec))
 			cut_pool(file, sec);
 	for_each_section(file, sec) {
-		if (is_code(sec) && sec->data && sec->natoms > 1 && !sec->table)
+		if (is_code(sec) && sec->data && sec->natoms > 1 &&
+		    (!sec->table || sec->table->kind == TABLE_REGISTRY))
 			relocate_branches(file, sec);
 		slice_relocs(sec);
 	}

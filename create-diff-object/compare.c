@@ -134,8 +134,8 @@ static bool is_local_reference(const struct reloc *r, const struct atom *to)
 
 /*
  * A changed constant object: the running kernel keeps the old one, so that every function of the
- * object that refers to it must become changed and get the new one. That is complete only if
- * nothing else can reach it.
+ * object that refers to it must become changed and get the new one, and so must the constants that
+ * refer to it. That is complete only if nothing else can reach it.
  */
 static bool adopt_constant(struct diff *d, struct atom *constant)
 {
@@ -153,8 +153,10 @@ static bool adopt_constant(struct diff *d, struct atom *constant)
 			user->state = STATE_CHANGED;
 		else if (user->kind == ATOM_ENTRY && user->describes && user->describes->twin)
 			user->describes->state = STATE_CHANGED;
-		else if (user->state == STATE_NEW || (is_constant(user) && user->state == STATE_CHANGED))
+		else if (user->state == STATE_NEW)
 			continue;
+		else if (is_constant(user) && user->twin)
+			user->state = STATE_CHANGED;
 		else if (user->kind != ATOM_CODE)
 			complete = false;
 	}
@@ -164,16 +166,20 @@ static bool adopt_constant(struct diff *d, struct atom *constant)
 
 static void adopt_constants(struct diff *d)
 {
-	for_each_atom(&d->patched, a) {
-		if (!is_constant(a) || a->state != STATE_CHANGED)
-			continue;
-		if (!adopt_constant(d, a)) {
-			diag_refuse("%s: %s: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback",
-				    d->opt.source, atom_title(a));
-			continue;
+	bool again;
+
+	do {
+		again = false;
+		for_each_atom(&d->patched, a) {
+			if (!is_constant(a) || a->state != STATE_CHANGED || a->own_copy)
+				continue;
+			if (!adopt_constant(d, a))
+				diag_refuse("%s: %s: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback",
+					    d->opt.source, atom_title(a));
+			a->own_copy = true;
+			again = true;
 		}
-		a->own_copy = true;
-	}
+	} while (again);
 }
 
 /* A function and its cold part are replaced together. */
@@ -190,6 +196,55 @@ static void spread_to_families(struct diff *d)
 	}
 }
 
+static void mark_referenced(struct elf_file *file)
+{
+	for_each_atom(file, a)
+		for (size_t i = 0; i < a->nrelocs; i++)
+			if (a->relocs[i].target)
+				a->relocs[i].target->referenced = true;
+}
+
+/* The next piece, from *i on, of an ordinary section that has neither a name nor a user. */
+static struct atom *next_stray(const struct section *sec, size_t *i)
+{
+	while (sec && *i < sec->natoms) {
+		struct atom *a = sec->atoms[(*i)++];
+
+		if (a->kind == ATOM_DATA && !is_named(a) && !a->referenced)
+			return a;
+	}
+	return NULL;
+}
+
+static void compare_strays_of(struct diff *d, const struct section *so, const struct section *sn)
+{
+	size_t i = 0, j = 0;
+
+	for (;;) {
+		struct atom *a = next_stray(so, &i), *b = next_stray(sn, &j);
+
+		if (!a && !b)
+			return;
+		if (a && b && same_atoms(a, b))
+			continue;
+		diag_refuse("%s: section %s: data without a name changed, and what the kernel does with it is not known; leave this part out",
+			    d->opt.source, (sn ? sn : so)->name);
+		return;
+	}
+}
+
+/* What nothing refers to is used through its section's start and end: a table not known here. */
+static void compare_strays(struct diff *d)
+{
+	mark_referenced(&d->orig);
+	mark_referenced(&d->patched);
+	for_each_section(&d->patched, sn)
+		compare_strays_of(d, elf_file_section(&d->orig, sn->name), sn);
+	for_each_section(&d->orig, so)
+		if (!elf_file_section(&d->patched, so->name))
+			compare_strays_of(d, so, NULL);
+}
+
 int compare_objects(struct diff *d)
 {
 	for_each_atom(&d->patched, a) {
@@ -197,7 +252,10 @@ int compare_objects(struct diff *d)
 		case ATOM_CODE:
 		case ATOM_DATA:
 		case ATOM_REGISTRY:
-			if (a->own_copy || (!is_named(a) && !a->twin))
+			if (a->own_copy)
+				break;
+			/* Nameless data is compared where it is referred to. */
+			if (!is_named(a) && !a->twin && a->kind != ATOM_CODE)
 				break;
 			if (!a->twin)
 				a->state = STATE_NEW;
@@ -208,6 +266,7 @@ int compare_objects(struct diff *d)
 			break;	/* compared where they are referred to */
 		}
 	}
+	compare_strays(d);
 	adopt_constants(d);
 	spread_to_families(d);
 	return 0;

@@ -250,20 +250,33 @@ static void pair_registry(struct pairing *g)
 			}
 }
 
-/* Nameless parts of registries: section by section, in order. */
-static void pair_nameless_registries(struct pairer *p)
+static size_t count_nameless(const struct section *sec)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sec->natoms; i++)
+		n += !is_named(sec->atoms[i]);
+	return n;
+}
+
+/* Nameless code and parts of registries: section by section, in order. */
+static void pair_nameless(struct pairer *p)
 {
 	for_each_section(&p->d->orig, so) {
 		struct section *sn;
 
-		if (!so->table || so->table->kind != TABLE_REGISTRY || !so->natoms)
+		if (!so->natoms || !(is_code(so) || (so->table && so->table->kind == TABLE_REGISTRY)))
 			continue;
 		sn = elf_file_section(&p->d->patched, so->name);
-		if (!sn || sn->natoms != so->natoms)
+		if (!sn || count_nameless(sn) != count_nameless(so))
 			continue;
-		for (size_t i = 0; i < so->natoms; i++)
-			if (!is_named(so->atoms[i]) && !is_named(sn->atoms[i]))
-				join(so->atoms[i], sn->atoms[i]);
+		for (size_t i = 0, j = 0; i < so->natoms; i++) {
+			if (is_named(so->atoms[i]))
+				continue;
+			while (is_named(sn->atoms[j]))
+				j++;
+			join(so->atoms[i], sn->atoms[j++]);
+		}
 	}
 }
 
@@ -707,7 +720,7 @@ int pair_objects(struct diff *d)
 			 !is_cold(g->key))
 			join(g->orig.a[0], g->patched.a[0]);
 	}
-	pair_nameless_registries(&p);
+	pair_nameless(&p);
 	do {
 		do
 			collect_votes(&p, true);

@@ -68,15 +68,16 @@ static bool is_list(const struct section *sec)
 	return true;
 }
 
+static void refuse_nameless_code(const struct diff *d, const struct atom *a)
+{
+	diag_refuse("%s: %s: changed code that belongs to no function; assembler code cannot be patched",
+		    d->opt.source, atom_title(a));
+}
+
 static void check_function(const struct diff *d, const struct atom *a)
 {
 	if (a->parent)
 		return;
-	if (!is_named(a)) {
-		diag_refuse("%s: %s: changed code that belongs to no function; assembler code cannot be patched",
-			    d->opt.source, atom_title(a));
-		return;
-	}
 	if (strstr(atom_name(a), ".cold") || strstr(atom_name(a), ".part")) {
 		if (!a->has_fentry) {
 			diag_refuse("%s: %s: changed, but it is a part of a function that is not in this file, and ftrace cannot redirect it alone; move the change to its caller",
@@ -106,13 +107,19 @@ int find_refusals(struct diff *d)
 		else if (a->kind == ATOM_DATA && a->state == STATE_NEW && is_list(a->sec))
 			diag_refuse("%s: %s: new entry of section %s, which the kernel has read already; leave this part out",
 				    d->opt.source, atom_title(a), a->sec->name);
+		else if (a->kind == ATOM_CODE && !is_named(a))
+			refuse_nameless_code(d, a);
 		else if (a->kind == ATOM_CODE && a->state == STATE_CHANGED)
 			check_function(d, a);
 	}
 	for_each_atom(&d->orig, a) {
-		if (a->twin || !is_named(a))
+		if (a->twin)
 			continue;
-		if (a->kind == ATOM_REGISTRY)
+		if (a->kind == ATOM_CODE && !is_named(a))
+			refuse_nameless_code(d, a);
+		else if (!is_named(a))
+			continue;
+		else if (a->kind == ATOM_REGISTRY)
 			refuse_registry(d, a, true);
 		else if (is_global_atom(a) && a->kind == ATOM_CODE)
 			diag_refuse("%s: %s: the patch removes this global function or changes its linkage, and other files may call it; keep it, perhaps with an empty body",

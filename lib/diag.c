@@ -37,14 +37,49 @@ int diag_error(const char *fmt, ...)
 	return -1;
 }
 
+static void *checked(void *p)
+{
+	if (!p) {
+		diag_error("out of memory; free some or add swap");
+		exit(EXIT_ERROR);
+	}
+	return p;
+}
+
+/* The same reason may be met at several places of one function: once is enough. */
+static bool said_before(const char *text)
+{
+	static struct said {
+		char *text;
+		struct said *next;
+	} *all;
+	struct said *s;
+
+	for (s = all; s; s = s->next)
+		if (!strcmp(s->text, text))
+			return true;
+	s = xcalloc(1, sizeof(*s));
+	s->text = xstrdup(text);
+	s->next = all;
+	all = s;
+	return false;
+}
+
 void diag_refuse(const char *fmt, ...)
 {
 	va_list ap;
+	char *text;
 
-	refusals++;
 	va_start(ap, fmt);
-	print(stderr, "refused: ", fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
+	checked(text);
+	if (!said_before(text)) {
+		refusals++;
+		fprintf(stderr, "%s: refused: %s\n", program, text);
+	}
+	free(text);
 }
 
 void diag_warn(const char *fmt, ...)
@@ -91,15 +126,6 @@ void diag_set_debug(bool debug)
 unsigned int diag_refusals(void)
 {
 	return refusals;
-}
-
-static void *checked(void *p)
-{
-	if (!p) {
-		diag_error("out of memory; free some or add swap");
-		exit(EXIT_ERROR);
-	}
-	return p;
 }
 
 void *xcalloc(unsigned long n, unsigned long size)

@@ -1,0 +1,676 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# create-diff-object: changes that no livepatch can make, and the way out that it names.
+
+bats_require_minimum_version 1.5.0
+load diff-fixtures
+
+@test "a changed initial value of existing data" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		int value = 2, zero = 3;
+		static int hidden = 4;
+		#else
+		int value = 1, zero;
+		static int hidden = 3;
+		#endif
+		int foo(int x) { return hidden += x; }
+	EOT
+	cdo 2
+	sort <<< "$stderr" > said
+	sed 's/^create-diff-object: //' said | diff -u - <(sort <<-'EOT'
+		refused: file.c: value: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback
+		refused: file.c: zero: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback
+		refused: file.c: hidden: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback
+	EOT
+	)
+}
+
+@test "a changed pointer in existing data" {
+	pair <<-'EOT'
+		int one(int x) { return x; }
+		int two(int x) { return x + 1; }
+		struct ops { int (*fn)(int); const char *name; };
+		#ifdef PATCHED
+		struct ops ops = { two, "text" };
+		struct ops named = { one, "new name" };
+		#else
+		struct ops ops = { one, "text" };
+		struct ops named = { one, "old name" };
+		#endif
+		struct ops same = { one, "same" };
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: named: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback
+		refused: file.c: ops: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback
+	EOT
+}
+
+@test "data that refers to a changed function is not changed by that" {
+	pair <<-'EOT'
+		int one(int x)
+		{
+		#ifdef PATCHED
+			return x + 1;
+		#else
+			return x;
+		#endif
+		}
+		struct ops { int (*fn)(int); };
+		struct ops ops = { one };
+		const struct ops const_ops = { one };
+	EOT
+	cdo 0
+	changes <<-'EOT'
+		function one 0
+	EOT
+}
+
+@test "a changed size of existing data" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		int table[5];
+		int grown[3] = { 1, 2, 3 };
+		#else
+		int table[4];
+		int grown[2] = { 1, 2 };
+		#endif
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: grown: the size of existing data changed from 8 to 12 bytes; keep what is new in a shadow variable or in a new variable
+		refused: file.c: table: the size of existing data changed from 16 to 20 bytes; keep what is new in a shadow variable or in a new variable
+	EOT
+}
+
+@test "a changed local constant object: all functions that use it become changed and get the new one" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		static const int table[] = { 1, 2, 4 };
+		#else
+		static const int table[] = { 1, 2, 3 };
+		#endif
+		int first(int x) { return table[x]; }
+		int second(int x) { return table[x] * 2; }
+		int third(int x) { return x; }
+	EOT
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function first 0
+		function second 0
+	EOT
+	[ "$(bytes output.o .rodata.table)" = 010000000200000004000000 ]
+	symbols <<-'EOT'
+		__kpatch_new.vmlinux.first.0 GLOBAL FUNC
+		__kpatch_new.vmlinux.second.0 GLOBAL FUNC
+		first LOCAL FUNC
+		second LOCAL FUNC
+		table LOCAL OBJECT
+	EOT
+}
+
+@test "a changed local constant object with a user that cannot be patched" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		static const int table[] = { 1, 2, 4 };
+		#else
+		static const int table[] = { 1, 2, 3 };
+		#endif
+		int first(int x) { return table[x]; }
+		notrace int second(int x) { return table[x] * 2; }
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: second(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
+	EOT
+}
+
+@test "a changed constant object that others can reach" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 4
+		#else
+		#define N 3
+		#endif
+		const int global_table[] = { 1, 2, N };
+		static const int escaping[] = { 1, 5, N };
+		const int *pointer = escaping;
+		int first(int x) { return global_table[x] + escaping[x]; }
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: escaping: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback
+		refused: file.c: global_table: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback
+	EOT
+}
+
+@test "a changed constant that other constants refer to: their users change, too" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		static const int leaf[] = { 1, 2, 4 };
+		#else
+		static const int leaf[] = { 1, 2, 3 };
+		#endif
+		static const int *const table[] = { leaf, leaf + 1, leaf + 2 };
+		int first(int x) { return *table[x]; }
+		int second(int x) { return leaf[x]; }
+		int third(int x) { return x; }
+	EOT
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function first 0
+		function second 0
+	EOT
+	relocs .rodata.table <<-'EOT'
+		.rodata.table 0x0 64 leaf 0
+		.rodata.table 0x8 64 leaf 4
+		.rodata.table 0x10 64 leaf 8
+	EOT
+}
+
+@test "a changed constant object in a section of its own, which something outside walks through" {
+	pair <<-'EOT'
+		struct entry { int x; };
+		#ifdef PATCHED
+		#define N 4
+		static const struct entry __used __section("my_entries") second = { 7 };
+		#else
+		#define N 3
+		#endif
+		static const struct entry __used __section("my_entries") first = { N };
+		int foo(int x) { return x; }
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: first: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback
+		refused: file.c: second: new entry of section my_entries, which the kernel has read already; leave this part out
+	EOT
+}
+
+@test "initialisation and exit code and data" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 4
+		#else
+		#define N 3
+		#endif
+		int __section(".init.text") notrace start(int x) { return x + N; }
+		void __section(".exit.text") notrace stop(int *x) { *x = N; }
+		int __section(".init.data") setting = N;
+		#ifdef PATCHED
+		int __section(".init.text") notrace new_start(int x) { return x + 9; }
+		#endif
+	EOT
+	cdo 2
+	sed 's/^create-diff-object: //' <<< "$stderr" | sort | diff -u - <(sort <<-'EOT'
+		refused: file.c: start(): changed initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
+		refused: file.c: new_start(): new initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
+		refused: file.c: stop(): changed exit code, which cannot be patched; leave this part out
+		refused: file.c: setting: changed initialisation data, which the running kernel has used and freed; set what it sets in a pre-patch callback, or leave this part out
+	EOT
+	)
+}
+
+@test "initialisation code that is removed" {
+	pair <<-'EOT'
+		int foo(int x) { return x; }
+		#ifndef PATCHED
+		static int __used __section(".init.text") notrace start(int x) { return x + 1; }
+		#endif
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: start(): removed initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
+	EOT
+}
+
+@test "initialisation code that calls a changed function is not changed by that" {
+	pair <<-'EOT'
+		noinline int foo(int x)
+		{
+		#ifdef PATCHED
+			x *= 3;
+		#endif
+			return x + 1;
+		}
+		static int __used __section(".init.text") notrace start(int x) { return foo(x) + foo(1); }
+	EOT
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+	EOT
+	run -1 has_section output.o .init.text
+}
+
+@test "initialisation code that only moves is unchanged" {
+	pair <<-'EOT'
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			barrier();
+			x *= 3;
+		#endif
+			return x + 1;
+		}
+		extern int a, b;
+		#ifndef PATCHED
+		#define FIRST static int __used __section(".init.text") notrace one(int x) { return a + x; }
+		#define SECOND static int __used __section(".init.text") notrace two(int x) { return one(b) + x; }
+		#else
+		static int one(int x);
+		#define FIRST static int __used __section(".init.text") notrace two(int x) { return one(b) + x; }
+		#define SECOND static int __used __section(".init.text") notrace noinline one(int x) { return a + x; }
+		#endif
+		FIRST
+		SECOND
+	EOT
+	FIXTURE_CFLAGS+=(-fno-inline -fno-toplevel-reorder)
+	compile orig.o file.c
+	compile patched.o file.c -DPATCHED
+	given [ "$(nm orig.o | grep ' one$')" != "$(nm patched.o | grep ' one$')" ]
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+	EOT
+}
+
+@test "included code refers to initialisation data" {
+	pair <<-'EOT'
+		static int __section(".init.data") setting = 5;
+		static int __used __section(".init.text") notrace start(int x) { return setting += x; }
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x *= 2;
+		#endif
+			return setting += x;
+		}
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: foo(): refers to setting, which the running kernel has freed after initialisation; leave this reference out
+	EOT
+}
+
+@test "functions without an ftrace entry are named, all of them" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 4
+		#else
+		#define N 3
+		#endif
+		notrace int foo(int x) { return x + N; }
+		notrace int __section(".noinstr.text") bar(int x) { return x + N; }
+		int traced(int x) { return x + N; }
+	EOT
+	cdo 2
+	sed 's/^create-diff-object: //' <<< "$stderr" | sort | diff -u - <(sort <<-'EOT'
+		refused: file.c: foo(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
+		refused: file.c: bar(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
+	EOT
+	)
+}
+
+@test "nameless assembler code" {
+	asm_pair <<-'EOT'
+		.section .entry.text, "ax"
+		#ifdef PATCHED
+			mov $1, %eax
+		#else
+			mov $2, %eax
+		#endif
+			call something
+			ret
+	EOT
+	ksyms T something
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: .entry.text+0x0: changed code that belongs to no function; assembler code cannot be patched
+	EOT
+}
+
+@test "an unknown table without names that changes" {
+	asm_pair <<-'EOT'
+		.section .new_table, "a"
+		#ifdef PATCHED
+			.quad something, 5
+		#else
+			.quad something, 6
+		#endif
+		.section .newer_table, "aw"
+		#ifdef PATCHED
+			.quad 7
+		#endif
+			.quad something
+		.section .same_table, "a"
+			.quad something, 5
+		.section .old_table, "a"
+		#ifndef PATCHED
+			.quad something, 5
+		#endif
+	EOT
+	ksyms T something
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: section .new_table: data without a name changed, and what the kernel does with it is not known; leave this part out
+		refused: file.c: section .newer_table: data without a name changed, and what the kernel does with it is not known; leave this part out
+		refused: file.c: section .old_table: data without a name changed, and what the kernel does with it is not known; leave this part out
+	EOT
+}
+
+@test "a removed global function or variable" {
+	pair <<-'EOT'
+		#ifndef PATCHED
+		int gone(int x) { return x; }
+		int gone_data = 3;
+		int hidden(int x) { return x; }
+		#else
+		/* The running kernel's stays what it is. */
+		static __used int hidden(int x) { return x; }
+		#endif
+		int foo(int x) { return x + 1; }
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: gone(): the patch removes this global function or changes its linkage, and other files may call it; keep it, perhaps with an empty body
+		refused: file.c: gone_data: the patch removes this global variable, and other files may use it; keep it
+	EOT
+}
+
+@test "a static function that becomes global is no trouble, a removed static one neither" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		int seen(int x) { return x + 7; }
+		#else
+		static __used noinline int seen(int x) { return x + 7; }
+		static noinline int removed(int x) { return x * 2; }
+		#endif
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			return x + 1;
+		#else
+			return removed(x);
+		#endif
+		}
+	EOT
+	given_symbols orig.o removed
+	cdo 0
+	no_messages
+	grep -P '^function\tfoo\t0' report
+}
+
+@test "new and removed exports" {
+	pair <<-'EOT'
+		#define EXPORT(name) \
+			static const char __used __section("__ksymtab_strings") __kstrtab_##name[] = #name; \
+			static void *__used __section("___ksymtab+" #name) __ksymtab_##name[2] = { name, 0 };
+		int foo(int x) { return x; }
+		int bar(int x) { return x; }
+		int baz(int x) { return x; }
+		EXPORT(baz)
+		#ifdef PATCHED
+		EXPORT(foo)
+		#else
+		EXPORT(bar)
+		#endif
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: __ksymtab_foo: new EXPORT_SYMBOL; a livepatch cannot export or hide a symbol of the kernel: leave this part out
+		refused: file.c: __ksymtab_bar: removed EXPORT_SYMBOL; a livepatch cannot export or hide a symbol of the kernel: leave this part out
+	EOT
+}
+
+@test "a changed or new module parameter, an initcall, a tracepoint list" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 4
+		static int __used __section("__param") __param_second[2] = { 3, 4 };
+		static int __used __section("__tracepoints_ptrs") __tracepoint_ptr_x = 5;
+		#else
+		#define N 3
+		#endif
+		static int __used __section("__param") __param_first[2] = { 1, N };
+		int foo(int x) { return x; }
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: __param_first: changed entry of the list of module parameters (section __param), which the kernel has read already; leave this part out
+		refused: file.c: __param_second: new entry of the list of module parameters (section __param), which the kernel has read already; leave this part out
+		refused: file.c: __tracepoint_ptr_x: new entry of the list of tracepoints (section __tracepoints_ptrs), which the kernel has read already; leave this part out
+	EOT
+}
+
+@test "nameless entries added to a list" {
+	asm_pair <<-'EOT'
+		.globl foo
+		.type foo, @function
+		.section .text.foo, "ax"
+		foo:	ret
+		.size foo, . - foo
+		.section _error_injection_whitelist, "aw"
+			.quad foo, 1
+		#ifdef PATCHED
+			.quad foo, 2
+		#endif
+		.section .initcall6.init, "a"
+		#ifdef PATCHED
+			.long foo - .
+		#endif
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: _error_injection_whitelist+0x0: changed entry of the list of functions for error injection (section _error_injection_whitelist), which the kernel has read already; leave this part out
+		refused: file.c: section .initcall6.init: entries of the list of initcalls were added or removed, which the kernel has read already; leave this part out
+	EOT
+}
+
+@test "a weak function whose running definition is another object's" {
+	pair <<-'EOT'
+		int __attribute__((weak)) report(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x;
+		}
+	EOT
+	symtab <<-'EOT'
+		t before
+		T report
+		t after
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: report(): weak, and the kernel runs another object's definition of it instead, at 100010 between before and after; patch that one
+	EOT
+	symtab <<< 'W report'
+	cdo 0
+	no_messages
+}
+
+@test "a function that the running kernel doesn't have" {
+	pair <<-'EOT'
+		static noinline int helper(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			barrier();
+			return x + 1;
+		}
+		int foo(int x) { return helper(x) + helper(3); }
+	EOT
+	symtab <<< 'T foo'
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: helper(): not in the symbol table of vmlinux; is this file part of it, and is the source that of the running kernel?
+	EOT
+}
+
+@test "a static function whose name several static ones have" {
+	pair <<-'EOT'
+		static noinline int helper(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			barrier();
+			return x + 1;
+		}
+		static int counter;
+		int foo(int x) { return helper(x) + helper(3) + counter++; }
+	EOT
+	ksyms t helper
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: helper(): the kernel has 2 symbols of this name, and which one this is is not known; give the image and the proof object, so that it can be found by its place
+	EOT
+}
+
+@test "a reference to a variable whose name several have" {
+	pair <<-'EOT'
+		static int counter;
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + counter++;
+		}
+	EOT
+	ksyms d counter
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: foo(): refers to counter, and the kernel has 2 symbols of this name; give the image and the proof object, so that it can be found by its place
+	EOT
+}
+
+@test "names that are too long for the kernel" {
+	local name
+	name=$(printf 'x%.0s' {1..512})
+	pair "-DNAME=$name" <<-'EOT'
+		static int NAME;
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + NAME++;
+		}
+	EOT
+	cdo 2
+	messages <<-EOT
+		refused: file.c: ${name:0:60}...: the name has 512 characters, and the kernel cannot look up more than 511; shorten it
+	EOT
+	name=${name:1}
+	compile orig.o file.c "-DNAME=$name"
+	compile patched.o file.c -DPATCHED "-DNAME=$name"
+	symtab_of orig.o > symtab
+	cdo 0
+	changes <<-EOT
+		function foo 0
+		klp vmlinux $name 0
+	EOT
+}
+
+@test "a changed function with a name that is too long" {
+	local name
+	name=$(printf 'x%.0s' {1..512})
+	pair "-DNAME=$name" <<-'EOT'
+		int NAME(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x;
+		}
+	EOT
+	cdo 2
+	messages <<-EOT
+		refused: file.c: ${name:0:60}...(): the name has 512 characters, and the kernel cannot look up more than 511; patch its callers instead
+	EOT
+}
+
+@test "a cold part whose function is elsewhere" {
+	asm_pair <<-'EOT'
+		.section .text.unlikely.foo, "ax"
+		.type foo.cold, @function
+		foo.cold:
+		#ifdef PATCHED
+			mov $1, %eax
+		#else
+			mov $2, %eax
+		#endif
+			ret
+		.size foo.cold, . - foo.cold
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: foo.cold(): changed, but it is a part of a function that is not in this file, and ftrace cannot redirect it alone; move the change to its caller
+	EOT
+}
+
+@test "several refusals of different passes come in one run" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 4
+		#else
+		#define N 3
+		#endif
+		int value = N;
+		int __section(".init.text") notrace start(int x) { return x + N; }
+		int nowhere(int);
+		int foo(int x) { return N == 4 ? nowhere(x) : x; }
+		notrace int bar(int x) { return x + N; }
+	EOT
+	cdo 2
+	sed 's/^create-diff-object: //' <<< "$stderr" | sort | diff -u - <(sort <<-'EOT'
+		refused: file.c: value: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback
+		refused: file.c: start(): changed initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
+		refused: file.c: bar(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
+		refused: file.c: foo(): refers to nowhere, which is neither exported nor in the kernel's symbol table; is it from another configuration?
+	EOT
+	)
+}
+
+@test "a section of unknown meaning that refers to included code" {
+	asm_pair <<-'EOT'
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+		foo:
+		9:	call __fentry__
+		#ifdef PATCHED
+			nop
+		#endif
+		8:	ret
+		.size foo, . - foo
+		.section .text.bar, "ax"
+		.globl bar
+		.type bar, @function
+		bar:
+		7:	ret
+		.size bar, . - bar
+		.section __mcount_loc, "a"
+		.quad 9b
+		.section .new_table, "a"
+		.long 7b - .
+		#ifndef ONLY_BAR
+		.long 8b - .
+		#endif
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: section .new_table: data without a name changed, and what the kernel does with it is not known; leave this part out
+		refused: file.c: foo(): section .new_table refers to it, and its meaning is not known; please report this section
+	EOT
+	compile orig.o file.S -DONLY_BAR
+	compile patched.o file.S -DPATCHED -DONLY_BAR
+	cdo 0
+}
