@@ -17,7 +17,7 @@ compile_objects()
 	for side in original patched; do
 		tree_make "$WORKDIR/tree-$side" "$WORKDIR/files/$side"
 	done
-	run compile_all || status=$?
+	job compile_all || status=$?
 	((status == 0)) || exit "$status"
 	stage_end "${#OBJECTS[@]} $(plural "${#OBJECTS[@]}" object), original and patched"
 }

@@ -144,12 +144,13 @@ diff_one()
 		options+=(--debug)
 	fi
 	log "+ create-diff-object ${options[*]} $object"
-	run "$(tool create-diff-object)" "${options[@]}" "$WORKDIR/original/$object" "$WORKDIR/patched/$object" \
+	job "$(tool create-diff-object)" "${options[@]}" "$WORKDIR/original/$object" "$WORKDIR/patched/$object" \
 		"$target" "$SYMTAB" "$PROFILE/Module.symvers" "$MODNAME" "$out" >"$text" 2>&1 || code=$?
 	clear_line
 	cat "$text" >>"$LOG"
 	if ((code != 0 && code != 3)) || ((DEBUG)); then
 		cat "$text" >&2
+		((code == 0 || code == 3)) || said
 	else
 		grep -E '^[^ ]+: warning: ' "$text" >&2 || true
 	fi

@@ -158,7 +158,7 @@ package_get()
 	stage_doing "downloading $1 $2"
 	dir=$(mktemp -d "$PACKAGE_DIR/.get.XXXXXX") || failed "$PACKAGE_DIR" "$PACKAGE_DIR: cannot be written to"
 	TMP_FILES+=("$dir")
-	if ! run_logged env -C "$dir" apt-get -q download "$1=$2"; then
+	if ! job_logged env -C "$dir" apt-get -q download "$1=$2"; then
 		failed "$PACKAGE_DIR" "$1 version $2 cannot be downloaded: $(apt_reason); check the network and apt's sources"
 	fi
 	mv "$dir"/*.deb "$file"

@@ -122,7 +122,7 @@ link_step()
 {
 	local what=$1
 	shift
-	run_logged env -C "$WORKDIR/link" "$@" || link_failed "$what"
+	job_logged env -C "$WORKDIR/link" "$@" || link_failed "$what"
 }
 
 link_failed()
@@ -218,7 +218,7 @@ link_final()
 	link_step "linking" ld -r "${LINK_FLAGS[@]}" "${LINK_FLAGS_MODULE[@]}" -T scripts/module.lds \
 		-o "kpatch/linked.ko" "kpatch/livepatch-$NAME.o" "kpatch/livepatch-$NAME.mod.o"
 	log "+ create-klp-module"
-	run "$(tool create-klp-module)" "$dir/linked.ko" "$dir/livepatch-$NAME.ko" >"$dir/messages" 2>&1 || code=$?
+	job "$(tool create-klp-module)" "$dir/linked.ko" "$dir/livepatch-$NAME.ko" >"$dir/messages" 2>&1 || code=$?
 	cat "$dir/messages" >>"$LOG"
 	if ((code != 0 || DEBUG)); then
 		clear_line

@@ -43,6 +43,7 @@ function padding(count, line, filler, end)
 
 # Padding before the first line takes its line ending from that line.
 FNR == 1 && (0 in pad) {
+	began = 1
 	padding(pad[0], $0 ~ /\r$/ ? "\r" : "")
 }
 
@@ -50,4 +51,10 @@ FNR == 1 && (0 in pad) {
 	print
 	if (FNR in pad)
 		padding(pad[FNR], $0)
+}
+
+# An empty file has no first line.
+END {
+	if ((0 in pad) && !began)
+		padding(pad[0], "")
 }

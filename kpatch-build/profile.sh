@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # the stages share these variables
 #
 # Stage 2: the kernel profile, all that later stages need to know of one release:
 #
@@ -50,7 +51,7 @@ profile_lock()
 {
 	if ! flock -n "$1" "$PROFILE_LOCK"; then
 		note "another kpatch-build prepares $RELEASE; waiting for it"
-		run flock "$1" "$PROFILE_LOCK"
+		job flock "$1" "$PROFILE_LOCK"
 	fi
 }
 
@@ -114,7 +115,7 @@ profile_shipped_files()
 	} 2>>"$LOG" || profile_failed "the shipped files of $RELEASE cannot be copied"
 	chmod -R u+w "$to/modules"
 	stage_doing "reading the image"
-	run "$(tool kpatch-image)" symtab "$to/vmlinuz" >"$to/symtab" ||
+	job "$(tool kpatch-image)" symtab "$to/vmlinuz" >"$to/symtab" ||
 		profile_failed "vmlinuz-$RELEASE: its symbols cannot be read"
 }
 
@@ -153,7 +154,7 @@ profile_unpack()
 {
 	stage_doing "unpacking the source"
 	mkdir "$PROFILE_TMP/src"
-	run_logged tar -xJf "$K_SOURCE" -C "$PROFILE_TMP/src" --strip-components=1 --no-same-owner \
+	job_logged tar -xJf "$K_SOURCE" -C "$PROFILE_TMP/src" --strip-components=1 --no-same-owner \
 		--anchored --wildcards --exclude='*/Documentation/*' --exclude='*/tools/testing' \
 		--exclude='*/tools/perf' --exclude='linux-source-*/arch/[a-wyz]*/*' \
 		--exclude='linux-source-*/arch/xtensa/*' ||
@@ -203,7 +204,7 @@ profile_make_goal()
 	shift
 	printf 'include Makefile\n.PHONY: kpatch\n%s\n' "$text" >"$PROFILE_TMP/kpatch.mk"
 	log "make goal: $text"
-	run env -i PATH="$PATH" HOME=/nonexistent LC_ALL=C make -C "$PROFILE_TMP/src" --no-print-directory \
+	job env -i PATH="$PATH" HOME=/nonexistent LC_ALL=C make -C "$PROFILE_TMP/src" --no-print-directory \
 		-f "$PROFILE_TMP/kpatch.mk" V=1 CC="$KERNEL_CC" HOSTCC="$KERNEL_CC" ARCH=x86 \
 		KERNELRELEASE="$RELEASE" "$@" kpatch
 }

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # the stages share these variables
 #
 # Stage 3: which objects of the kernel does the patch touch? Reads the patches and the profile's
 # plan; applies the patches to copies of the files that they name.
 
 # Path of each patched file -> 1. The files lie in $WORKDIR/files/original and $WORKDIR/files/patched.
-declare -A PATCHED_FILES=()
+declare -gA PATCHED_FILES=()
 PATCH_NUMBER=()		# one for each patch that was read
 
 # The objects to compile, sorted, and what the plan says of each.
 OBJECTS=()
-declare -A OBJ_SOURCE=() OBJ_MODULES=() OBJ_COMPILE=() OBJ_OBJTOOL=()
+declare -gA OBJ_SOURCE=() OBJ_MODULES=() OBJ_COMPILE=() OBJ_OBJTOOL=()
 
 select_objects()
 {
@@ -129,7 +130,7 @@ file_supported()
 		refuse "$file: is assembler code, which livepatch cannot replace; change the C code that calls it" ;;
 	*Kconfig* | *Makefile* | *Kbuild* | *.config)
 		refuse "$file: changes how the kernel is configured or built; leave it out of the patch" ;;
-	*.dts | *.dtsi | *.lds | *.lds.S | *.tbl | *.asn1 | *.uc)
+	*.dts | *.dtsi | *.lds | *.tbl | *.asn1 | *.uc)
 		refuse "$file: is turned into code by the build, not compiled; change C code instead" ;;
 	*)
 		refuse "$file: is not C source; leave it out of the patch" ;;
@@ -237,7 +238,7 @@ source_closure()
 patch_apply()
 {
 	local name=${PATCHES[$1]} reason
-	if ! run_logged patch -p1 -F0 -N -s --no-backup-if-mismatch -r - -d "$WORKDIR/files/patched" \
+	if ! job_logged patch -p1 -F0 -N -s --no-backup-if-mismatch -r - -d "$WORKDIR/files/patched" \
 		-i "$WORKDIR/patches/$1" ||
 		[[ -n $(find "$WORKDIR/files/patched" -name '*.rej') ]]; then
 		reason=$(patch_reason "$WORKDIR/files/patched" "$WORKDIR/patches/$1")
@@ -249,11 +250,11 @@ patch_apply()
 # before the hunk.
 patch_reason()
 {
-	patch -p1 -F0 -N --dry-run -r - -d "$1" -i "$2" 2>&1 </dev/null | awk '
+	{ patch -p1 -F0 -N --dry-run -r - -d "$1" -i "$2" 2>&1 </dev/null || true; } | awk '
 		/^(checking|patching) file / { file = $3; next }
 		/^patch: \*\*\*\* / { sub(/^patch: \*+ /, ""); print; found = 1; exit }
 		/^Hunk #[0-9]+ FAILED/ {
-			sub(/\.$/, ""); print file ": " $1 " " tolower(substr($2, 1, 1)) substr($2, 2) " does not match at line " $NF
+			sub(/\.$/, ""); print file ": Hunk " $2 " does not match at line " $NF
 			found = 1; exit
 		}
 		/[Rr]eversed \(or previously applied\)/ { print file ": is already applied"; found = 1; exit }

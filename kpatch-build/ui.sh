@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # the stages share these variables
 #
 # What the user sees, and the end of the program: messages, progress, the log, running commands
 # so that an interrupt reaches them, and cleaning up. Used by all stages.
@@ -58,8 +59,16 @@ message()
 
 note()    { message '' note: "$@"; }
 warning() { message "$YELLOW" warning: "$@"; }
-error()   { message "$RED" error: "$@"; }
-refused() { message "$RED" refused: "$@"; }
+error()   { message "$RED" error: "$@"; said; }
+refused() { message "$RED" refused: "$@"; said; }
+
+# Remembers, for subshells too, that the user knows why the program fails.
+said()
+{
+	if [[ -n $WORKDIR && -d $WORKDIR ]]; then
+		: >"$WORKDIR/said"
+	fi
+}
 
 # An error that ends the program. In a subshell it ends only that: callers pass the code on.
 die()    { error "$@"; exit "$EXIT_ERROR"; }
@@ -100,13 +109,13 @@ stage_end()
 	log "$STAGE: $*"
 }
 
-# run COMMAND...: runs it in a process group of its own and waits, so that an interrupt is
+# job COMMAND...: runs it in a process group of its own and waits, so that an interrupt is
 # handled at once and takes everything that COMMAND started with it. Returns its status.
-run()
+job()
 {
 	local status=0
 	set -m
-	"$@" </dev/null &
+	{ set +m; "$@"; } </dev/null &
 	RUN_PID=$!
 	set +m
 	wait "$RUN_PID" || status=$?
@@ -114,10 +123,10 @@ run()
 	return "$status"
 }
 
-run_logged()
+job_logged()
 {
 	log "+ $*"
-	run "$@" >>"$LOG" 2>&1
+	job "$@" >>"$LOG" 2>&1
 }
 
 ui_signal()
@@ -143,6 +152,11 @@ ui_exit()
 		remove_tree "$file"
 	done
 	[[ -n $WORKDIR ]] || exit "$status"
+	if ((status == EXIT_ERROR || (status > EXIT_UNCHANGED && status < 128))) && [[ ! -e $WORKDIR/said ]]; then
+		no_space "$WORKDIR" && error "$WORKDIR: no space left on the device; free some and run again"
+		[[ -e $WORKDIR/said ]] || error "internal error in stage ${STAGE:-1} (status $status)"
+		status=$EXIT_ERROR
+	fi
 	if ((status == EXIT_ERROR)) && [[ -s $LOG ]]; then
 		if mkdir -p "${LOG_KEPT%/*}" && cp "$LOG" "$LOG_KEPT"; then
 			printf '%s: the log is %s\n' "$PROGRAM" "$LOG_KEPT" >&2

@@ -1,0 +1,163 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Which objects a patch touches, and the patches that are refused before anything is compiled.
+
+bats_require_minimum_version 1.5.0
+load driver-fixtures
+
+setup()
+{
+	fake_profile
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+# new_diff FILE: a patch to FILE that would apply if it were there.
+new_diff()
+{
+	printf -- '--- a/%s\n+++ b/%s\n@@ -1 +1 @@\n-x\n+y\n' "$1" "$1"
+}
+
+# selected PATCH...: the objects.
+selected()
+{
+	driver_source
+	# shellcheck disable=SC2034 # the driver reads them
+	RELEASE=$FAKE_RELEASE PATCHES=("$@")
+	select_objects 2>&1
+	printf 'object %s of %s from %s\n' "${OBJECTS[@]}" "${OBJ_MODULES[${OBJECTS[0]}]}" "${OBJ_SOURCE[${OBJECTS[0]}]}"
+}
+
+# refuses MESSAGE FILE: a patch to FILE is refused.
+refuses()
+{
+	new_diff "$1" >fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 2 "kpatch-build: refused: $1: $2"
+	[ ! -e livepatch-fix.ko ]
+}
+
+@test "a patched .c file selects its object, and the copy is patched, not the profile" {
+	patch_of fs/proc/one.c 's/1/100/' >fix.patch
+	run selected fix.patch
+	expect 0 "object fs/proc/one.o of vmlinux from fs/proc/one.c"
+	grep -q 'return 100' work/files/patched/fs/proc/one.c
+	grep -q 'return 1;' work/files/original/fs/proc/one.c
+	grep -q 'return 1;' "$PROFILE/src/fs/proc/one.c"
+}
+
+@test "patches are applied in order, the second on top of the first" {
+	patch_of fs/proc/one.c 's/1/100/' >first.patch
+	printf -- '--- a/fs/proc/one.c\n+++ b/fs/proc/one.c\n@@ -3 +3 @@\n-\treturn 100;\n+\treturn 200;\n' >second.patch
+	run selected first.patch second.patch
+	expect 0 "object fs/proc/one.o of vmlinux from fs/proc/one.c"
+	grep -q 'return 200' work/files/patched/fs/proc/one.c
+	run driver -a "$FAKE_RELEASE" second.patch first.patch
+		expect 1 "kpatch-build: error: $PWD/second.patch: does not apply to the source of $FAKE_RELEASE: fs/proc/one.c: Hunk #1 does not match at line 3"
+}
+
+@test "git's form of patches, with a message before it, is taken" {
+	{
+		printf 'From 0 Mon Sep 17 00:00:00 2001\nSubject: [PATCH] fix\n\n---\n fs/proc/one.c | 2 +-\n\n'
+		printf 'diff --git a/fs/proc/one.c b/fs/proc/one.c\nindex 1..2 100644\n'
+		patch_of fs/proc/one.c 's/1/100/'
+		printf -- '-- \n2.39.5\n'
+	} >fix.patch
+	run selected fix.patch
+	expect 0 "object fs/proc/one.o of vmlinux from fs/proc/one.c"
+}
+
+@test "a .c file that another .c file includes selects the object of the latter" {
+	patch_of kernel/sched/rt.c 's/0/7/' >fix.patch
+	run selected fix.patch
+	expect 0 "object kernel/sched/policy.o of vmlinux from kernel/sched/policy.c"
+}
+
+@test "documentation is skipped, with a note" {
+	{
+		new_diff Documentation/proc.rst
+		patch_of fs/proc/one.c 's/1/100/'
+		new_diff MAINTAINERS
+	} >fix.patch
+	run selected fix.patch
+	expect 0 "kpatch-build: note: Documentation/proc.rst: not compiled into the kernel; skipped"
+	expect 0 "kpatch-build: note: MAINTAINERS: not compiled into the kernel; skipped"
+	expect 0 "object fs/proc/one.o of vmlinux from fs/proc/one.c"
+}
+
+@test "a patch to documentation alone changes nothing" {
+	new_diff Documentation/proc.rst >fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 3 "kpatch-build: note: the patch changes nothing that is compiled"
+}
+
+@test "files that livepatch cannot reach are refused, each with the reason" {
+	refuses arch/x86/boot/main.c "runs before the kernel does; boot a fixed kernel"
+	refuses arch/x86/entry/vdso/vma.c "is part of the vdso, which runs in user space; boot a fixed kernel"
+	refuses arch/x86/purgatory/purgatory.c "runs between two kernels at kexec; boot a fixed kernel"
+	refuses arch/x86/realmode/init.c "is real-mode code, which livepatch cannot reach; boot a fixed kernel"
+	refuses drivers/firmware/efi/libstub/x86-stub.c "is part of the EFI stub, which runs before the kernel; boot a fixed kernel"
+	refuses arch/x86/lib/copy.S "is assembler code, which livepatch cannot replace; change the C code that calls it"
+	refuses fs/proc/one.h "header files cannot be patched yet; move the change into the .c files that need it"
+	refuses fs/proc/Makefile "changes how the kernel is configured or built; leave it out of the patch"
+	refuses arch/arm64/kernel/x.c "belongs to another architecture; leave it out of the patch"
+}
+
+@test "a file that the configuration leaves out is refused by name" {
+	patch_of drivers/off/off.c 's/0/7/' >fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 2 "kpatch-build: refused: drivers/off/off.c: is not compiled with the configuration of $FAKE_RELEASE; leave it out of the patch"
+}
+
+@test "new, removed and renamed files are refused" {
+	printf -- '--- /dev/null\n+++ b/fs/proc/new.c\n@@ -0,0 +1 @@\n+int x;\n' >new.patch
+	run driver -a "$FAKE_RELEASE" new.patch
+	expect 2 "kpatch-build: refused: fs/proc/new.c: is a new file; add the code to a file that the kernel already builds"
+	{
+		printf -- '--- a/fs/proc/one.h\n+++ /dev/null\n@@ -1 +0,0 @@\n-int three;\n'
+	} >gone.patch
+	run driver -a "$FAKE_RELEASE" gone.patch
+	expect 2 "kpatch-build: refused: fs/proc/one.h: is removed; a livepatch cannot take code away"
+	printf 'diff --git a/fs/proc/one.c b/fs/proc/uno.c\nsimilarity index 100%%\nrename from fs/proc/one.c\nrename to fs/proc/uno.c\n' >move.patch
+	run driver -a "$FAKE_RELEASE" move.patch
+	expect 2 "kpatch-build: refused: $PWD/move.patch: renames a file; patch the file under its old name"
+}
+
+@test "what is no patch is an error that names the file" {
+	: >empty.patch
+	run driver -a "$FAKE_RELEASE" empty.patch
+	expect 1 "kpatch-build: error: $PWD/empty.patch: empty, not a patch"
+	echo 'some text' >text.patch
+	run driver -a "$FAKE_RELEASE" text.patch
+	expect 1 "kpatch-build: error: $PWD/text.patch: changes no file; make it with diff -u or git diff"
+}
+
+@test "a patch that is cut off in a hunk is an error" {
+	patch_of fs/proc/one.c 's/1/100/' | head -n -2 >fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	[ "$status" -eq 1 ]
+	grep -q "^kpatch-build: error: $PWD/fix.patch: does not apply to the source of $FAKE_RELEASE: malformed patch at line [0-9]*" <<<"$output"
+}
+
+@test "a patch that does not apply names file and hunk; fuzz is not tried" {
+	patch_of fs/proc/one.c 's/1/100/' | sed 's/^ int one(void)/ int uno(void)/' >fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 1 "kpatch-build: error: $PWD/fix.patch: does not apply to the source of $FAKE_RELEASE: fs/proc/one.c: Hunk #1 does not match at line 1"
+	[ ! -e livepatch-fix.ko ]
+}
+
+@test "a file that does not exist, and paths with one directory too many" {
+	new_diff fs/proc/none.c >fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 1 "kpatch-build: error: fs/proc/none.c: no such file in the source of $FAKE_RELEASE; is the patch for this kernel, with paths for 'patch -p1'?"
+	new_diff linux/fs/proc/one.c >fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 1 "kpatch-build: error: linux/fs/proc/one.c: no such file in the source of $FAKE_RELEASE; the patch has one more directory in its paths than 'patch -p1' removes"
+}
+
+@test "a patch cannot reach outside the source tree" {
+	new_diff ../../../victim.c >fix.patch
+	echo x >victim.c
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 1 "kpatch-build: error: $PWD/fix.patch: ../../../victim.c: names a file outside the source tree"
+	[ "$(<victim.c)" = x ]
+}
