@@ -117,6 +117,7 @@ struct options {
 	const char *report_path;		/* NULL: none */
 	const char *source;			/* for messages */
 	const char *depends;			/* modules that the patched module depends on, commas */
+	const char *orig_prototypes, *patched_prototypes;	/* NULL: not checked */
 	const char *module_symtabs;		/* NULL: none; directory, a file for each module */
 	const char *proof_path;			/* NULL: no proof */
 	const char *image_path;			/* the shipped vmlinuz, vmlinux or .ko; with proof_path */
@@ -151,6 +152,7 @@ int cut_into_atoms(struct diff *d, struct elf_file *file);
 int pair_objects(struct diff *d);
 int compare_objects(struct diff *d);
 int find_refusals(struct diff *d);
+int check_prototypes(struct diff *d);
 int select_atoms(struct diff *d);
 int resolve_registrations(struct diff *d);
 int build_output(struct diff *d);

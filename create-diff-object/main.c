@@ -32,6 +32,8 @@ enum {
 	OPT_SOURCE,
 	OPT_DEPENDS,
 	OPT_MODULE_SYMTABS,
+	OPT_ORIG_PROTOTYPES,
+	OPT_PATCHED_PROTOTYPES,
 	OPT_PROOF,
 	OPT_IMAGE,
 	OPT_SKIP_IMAGE_CHECK,
@@ -48,6 +50,9 @@ static const struct argp_option options[] = {
 	  "Modules that the patched module depends on, with commas between them", 0 },
 	{ "module-symtabs", OPT_MODULE_SYMTABS, "DIR", 0,
 	  "Symbol tables of the modules that the patched module depends on, under their names", 0 },
+	{ "orig-prototypes", OPT_ORIG_PROTOTYPES, "FILE", 0,
+	  "What gcc -aux-info wrote for ORIG.o, to find changed function types", 0 },
+	{ "patched-prototypes", OPT_PATCHED_PROTOTYPES, "FILE", 0, "The same for PATCHED.o", 0 },
 	{ "proof", OPT_PROOF, "FILE", 0,
 	  "The untouched source, compiled as the distribution did; needs --image", 0 },
 	{ "image", OPT_IMAGE, "FILE", 0,
@@ -92,6 +97,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_MODULE_SYMTABS:
 		o->module_symtabs = arg;
 		break;
+	case OPT_ORIG_PROTOTYPES:
+		o->orig_prototypes = arg;
+		break;
+	case OPT_PATCHED_PROTOTYPES:
+		o->patched_prototypes = arg;
+		break;
 	case OPT_PROOF:
 		o->proof_path = arg;
 		break;
@@ -111,6 +122,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "%u arguments are needed", n);
 		if (!o->proof_path != !o->image_path)
 			argp_error(state, "--proof and --image go together");
+		if (!o->orig_prototypes != !o->patched_prototypes)
+			argp_error(state, "--orig-prototypes and --patched-prototypes go together");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -183,7 +196,8 @@ static int run(struct diff *d)
 	    cut_into_atoms(d, &d->patched) ||
 	    pair_objects(d) ||
 	    compare_objects(d) ||
-	    find_refusals(d))
+	    find_refusals(d) ||
+	    check_prototypes(d))
 		return EXIT_ERROR;
 	if (select_atoms(d))
 		return EXIT_ERROR;
