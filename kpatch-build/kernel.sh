@@ -100,7 +100,7 @@ kernel_locate()
 	K_SOURCE=/usr/src/linux-source-$KERNEL_BASE.tar.xz
 	if [[ " ${wanted[*]} " != *" linux-headers-$RELEASE "* ]]; then
 		# Installed headers depend on the build tools of their version.
-		K_KBUILD=$(readlink -f -- "$K_HEADERS/scripts")
+		K_KBUILD=$(readlink -f -- "$K_HEADERS/scripts") || K_KBUILD=$K_HEADERS/scripts
 		K_KBUILD=${K_KBUILD%/*}
 	fi
 	((${#wanted[@]} == 0)) || kernel_download "${wanted[@]}"

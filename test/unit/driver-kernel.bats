@@ -1,0 +1,151 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016,SC2034 # text for other shells; variables that the driver reads
+#
+# Finding what Debian shipped for a release, with stand-ins for apt and dpkg: which version, and one
+# clear error for each thing that can be missing.
+
+bats_require_minimum_version 1.5.0
+load driver-fixtures
+
+setup()
+{
+	fake_profile
+	rm -r "$PROFILE"
+	cd "$BATS_TEST_TMPDIR" || return
+	printf -- '--- a/fs/proc/one.c\n+++ b/fs/proc/one.c\n@@ -1 +1 @@\n-x\n+y\n' >fix.patch
+	mkdir bin lists known installed
+	: >lists/debian_Packages
+	# Known packages are files "NAME VERSION" in known/, installed ones in installed/.
+	stub apt-cache 'case $1 in
+	policy) echo "$2:"; for f in known/"$2 "*; do [ -e "$f" ] && echo "  Candidate: ${f##* }"; done ;;
+	madison) for f in known/"$2 "*; do [ -e "$f" ] && echo " $2 | ${f##* } | http://archive"; done ;;
+	esac; exit 0'
+	stub apt-get 'case $1 in
+	indextargets) echo "$PWD_OF_TEST/lists/debian_Packages" ;;
+	*) echo "E: Could not resolve the archive" >&2; exit 100 ;;
+	esac'
+	stub dpkg-query 'for f in installed/"$4 "*; do [ -e "$f" ] && echo "ii  ${f##* }" && exit 0; done; exit 1'
+	export PWD_OF_TEST=$PWD PATH=$PWD/bin:$PATH
+}
+
+# stub NAME TEXT: a program that runs in the test's directory.
+stub()
+{
+	printf '#!/bin/sh\ncd "$PWD_OF_TEST"\n%s\n' "$2" >"bin/$1"
+	chmod +x "bin/$1"
+}
+
+one_error()
+{
+	expect 1 "kpatch-build: error: $1"
+	[ "$(grep -c '^kpatch-build: error:' <<<"$output")" -eq 1 ]
+	[ ! -e "$PROFILE" ]
+}
+
+@test "a release that no package belongs to" {
+	run driver -a "$FAKE_RELEASE" fix.patch
+	one_error "$FAKE_RELEASE: there is no Debian package linux-image-$FAKE_RELEASE; give a release as 'uname -r' prints it with -a, or run 'apt-get update' if it is new"
+}
+
+@test "no package lists: apt-get update is asked for" {
+	rm lists/*
+	run driver -a "$FAKE_RELEASE" fix.patch
+	one_error "apt has no package lists to find linux-image-$FAKE_RELEASE in; run 'apt-get update' as root"
+}
+
+@test "compressed package lists are package lists" {
+	mv lists/debian_Packages lists/debian_Packages.lz4
+	run driver -a "$FAKE_RELEASE" fix.patch
+	[[ $output == *"there is no Debian package"* ]]
+}
+
+@test "the source of that version is not in the archive: package and version are named" {
+	: >"known/linux-image-$FAKE_RELEASE 9.9.1-2"
+	: >"known/linux-headers-$FAKE_RELEASE 9.9.1-2"
+	: >"known/linux-source-9.9 9.9.2-1"
+	: >"installed/linux-image-$FAKE_RELEASE 9.9.1-2"
+	: >"installed/linux-headers-$FAKE_RELEASE 9.9.1-2"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	one_error "linux-source-9.9 version 9.9.1-2 is not in the archive (any more); run 'apt-get update', install a newer kernel and patch that, or add the snapshot.debian.org archive of that day to apt's sources"
+}
+
+@test "the installed version counts, not the newest" {
+	: >"known/linux-image-$FAKE_RELEASE 9.9.2-1"
+	: >"installed/linux-image-$FAKE_RELEASE 9.9.1-2"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	[[ $output == *"linux-headers-$FAKE_RELEASE version 9.9.1-2 is not in the archive"* ]]
+}
+
+@test "no network: one error with apt's reason" {
+	: >"known/linux-image-$FAKE_RELEASE 9.9.1-2"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	one_error "linux-image-$FAKE_RELEASE version 9.9.1-2 cannot be downloaded: Could not resolve the archive; check the network and apt's sources"
+	[ -z "$(find cache/kpatch/packages -mindepth 1)" ]
+}
+
+@test "missing programs: one error with all the packages to install" {
+	local program
+	mkdir few
+	for program in bash sh env sed awk cat rm mkdir mktemp readlink nproc uname cut sort flock find cp \
+		chmod printf grep dpkg-deb tar head tail tr stat getent df lsdiff filterdiff perl ld nm objcopy; do
+		ln -s "$(command -v "$program")" few/
+	done
+	cp bin/* few/
+	PATH=$PWD/few run driver -a "$FAKE_RELEASE" fix.patch
+	one_error "programs are missing; install them: apt-get install gcc-12 make patch xz-utils"
+}
+
+@test "a profile of another version than the installed kernel is not used" {
+	fake_profile
+	: >"installed/linux-image-$FAKE_RELEASE 9.9.0-2"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	[ "$status" -eq 1 ]
+	[[ $output == *"linux-headers-$FAKE_RELEASE version 9.9.0-2 is not in the archive"* ]]
+	: >"installed/linux-image-$FAKE_RELEASE 9.9.0-1"
+	rm "installed/linux-image-$FAKE_RELEASE 9.9.0-2"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	[[ $output == *"does not apply to the source of $FAKE_RELEASE"* ]]
+}
+
+@test "a profile that is not complete, or of another format, is not used" {
+	fake_profile
+	rm "$PROFILE/complete"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	[[ $output == *"there is no Debian package"* ]]
+	echo 'kpatch-profile 0' >"$PROFILE/complete"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	[[ $output == *"there is no Debian package"* ]]
+}
+
+# config_check HEADERS_CONFIG IMAGE_CONFIG
+config_check()
+{
+	driver_source
+	K_HEADERS=$PWD K_BOOT=$PWD RELEASE=$FAKE_RELEASE
+	printf '%b' "CONFIG_LIVEPATCH=y\nCONFIG_MODULES=y\nCONFIG_KALLSYMS_ALL=y\n$1" >.config
+	printf '%b' "CONFIG_LIVEPATCH=y\nCONFIG_MODULES=y\nCONFIG_KALLSYMS_ALL=y\n$2" >"config-$FAKE_RELEASE"
+	profile_config_check
+}
+
+@test "configurations that differ only in what packaging removes are the same" {
+	run config_check 'CONFIG_BUILD_SALT="x"\nCONFIG_MODULE_SIG_KEY="k"\nCONFIG_MODULE_SIG_ALL=y\n' ''
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "other differences between the configurations are errors that name the options" {
+	run config_check 'CONFIG_DEBUG_INFO_BTF=y\nCONFIG_HZ=250\n' 'CONFIG_HZ=1000\n'
+	expect 1 "kpatch-build: error: linux-headers-$FAKE_RELEASE was made with another configuration than linux-image-$FAKE_RELEASE: CONFIG_DEBUG_INFO_BTF CONFIG_HZ; install both in the same version"
+}
+
+@test "kernels whose configuration rules livepatches out are refused" {
+	run config_check 'CONFIG_RANDSTRUCT=y\n' 'CONFIG_RANDSTRUCT=y\n'
+	expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration has CONFIG_RANDSTRUCT, with which an object compiled alone is not what runs in the kernel"
+	driver_source
+	K_HEADERS=$PWD K_BOOT=$PWD RELEASE=$FAKE_RELEASE
+	: >.config
+	: >"config-$FAKE_RELEASE"
+	run profile_config_check
+	expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration lacks CONFIG_LIVEPATCH; livepatches cannot be made for it"
+}
