@@ -62,8 +62,6 @@ static int convert(struct module *mod, const struct arguments *args)
 	    module_read_versions(mod, args->no_modversions) ||
 	    module_check_relocs(mod))
 		return -1;
-	if (diag_refusals())
-		return 0;
 	if (module_copy_sections(mod))
 		return -1;
 	module_copy_symbols(mod);

@@ -13,7 +13,7 @@ static const char *modinfo_find(const struct section *sec, const char *key)
 		const char *s = (const char *)sec->data + at;
 
 		len = strnlen(s, sec->size - at);
-		if (at + len < sec->size && len > n && s[n] == '=' && !strncmp(s, key, n))
+		if (at + len < sec->size && !strncmp(s, key, n) && s[n] == '=')
 			return s + n + 1;
 	}
 	return NULL;

@@ -161,7 +161,7 @@ static int check_ordinary_reloc(const struct module *mod, const struct section *
 	unsigned int width = arch_reloc_width(r->type);
 
 	/* What is not loaded is for tools. */
-	if (!is_alloc(sec) || r->type == R_X86_64_NONE)
+	if (!is_alloc(sec))
 		return 0;
 	if (!width)
 		return diag_error("%s: section %s+0x%lx: relocation against %s: type %u is unknown to the kernel's loader; compile with the kernel's own flags",

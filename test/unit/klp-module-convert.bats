@@ -122,16 +122,20 @@ two_parts()
 @test "the global name of a changed function gives way to its local one" {
 	module <<-'END'
 	.globl __kpatch_new.vmlinux.foo.0, __kpatch_new.vmlinux.bar.0, __kpatch_new.vmlinux.unused.0
+	.globl twin
+	.type twin,@function
 	.section .text.foo,"ax"
 		nop
 	other:	nop
 	.type foo,@function
+	label:
 	foo:
 	__kpatch_new.vmlinux.foo.0:
-	label:	ret
+		ret
 	.size foo, .-foo
 	__kpatch_new.vmlinux.bar.0:
 	__kpatch_new.vmlinux.unused.0:
+	twin:
 		ret
 	END
 	# The generated code is another object: the assembler can't resolve the names.
@@ -144,6 +148,7 @@ two_parts()
 	.rela.data 0x8 R_X86_64_64 .text.foo 0x7
 	END
 	run ! grep -q '__kpatch_new' out.ko
+	[ "$(symbols out.ko | grep -c "SECTION LOCAL DEFAULT .text.foo ")" -eq 1 ]
 	symbols out.ko | grep -qx '0000000000000002 1 FUNC LOCAL DEFAULT .text.foo foo'
 }
 
@@ -223,6 +228,8 @@ two_parts()
 	objdump -s -j .text -j .text.weak -j .data -j .note.test -j .rodata.cst16 -j .ordered in.ko | sed 1,2d > before
 	objdump -s -j .text -j .text.weak -j .data -j .note.test -j .rodata.cst16 -j .ordered out.ko | sed 1,2d > after
 	diff before after
+	# Section symbols have no names of their own.
+	run ! grep -F .text.weak <(readelf -p .strtab out.ko)
 	# What the ordered section belongs to is a section number.
 	n=$(readelf -SW out.ko | sed -nE 's/^ *\[ *([0-9]+)\] \.data .*/\1/p')
 	readelf -SW out.ko | grep -E " \.ordered +PROGBITS .* AL +$n +0 +1$"

@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 #
 # Linked modules, made at test time, for the tests of create-klp-module.
+#
+# shellcheck disable=SC2154 # bats sets status and output
 
 TOP=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
 CREATE_KLP_MODULE=${CREATE_KLP_MODULE:-$TOP/create-klp-module/create-klp-module}

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # create-klp-module: what it does not let pass, with the exact words.
+#
+# shellcheck disable=SC2034 # MODINFO and others are read by the fixtures
 
 bats_require_minimum_version 1.5.0
 load klp-module-fixtures
@@ -44,7 +46,7 @@ x()
 
 @test "names that are not of the intermediate form are errors" {
 	for name in .kpatch.sym.vmlinux.vmlinux.foo .kpatch.sym.vmlinux.vmlinux.,0 \
-		.kpatch.sym.vmlinux.vmlinux.foo, .kpatch.sym.vmlinux.vmlinux.foo,x \
+		'.kpatch.sym.vmlinux.vmlinux.foo,' .kpatch.sym.vmlinux.vmlinux.foo,x \
 		.kpatch.sym.vmlinux.vmlinux.foo,-1 .kpatch.sym.vmlinux.vmlinux.foo,01 \
 		.kpatch.sym.vmlinux.vmlinux.foo,0,1 .kpatch.sym.vmlinux..foo,0 .kpatch.sym..vmlinux.foo,0 \
 		.kpatch.sym.vmlinux.foo,0 .kpatch.sym.snd-pcm.snd-pcm.foo,1 .kpatch.symbol .kpatch. \
@@ -165,6 +167,12 @@ x()
 	fails_with 1 "error: in.ko: section .text+0x3: relocation against printk: type 42 is unknown to the kernel's loader; compile with the kernel's own flags"
 }
 
+@test "relocations for tools, in sections that are not loaded, may be of any type" {
+	printf '%s\n' '.section .debug_x' '.quad 0' '.reloc 0, R_X86_64_DTPOFF64, printk' | module
+	create-klp-module in.ko out.ko
+	[ "$(relocs out.ko)" = ".rela.debug_x 0x0 R_X86_64_DTPOFF64 printk 0x0" ]
+}
+
 @test "a livepatch relocation that reaches beyond its section is an error" {
 	printf '%s\n' '.weak ".kpatch.sym.vmlinux.vmlinux.foo,0"' .data '.long 0' \
 		'.reloc 0, R_X86_64_64, ".kpatch.sym.vmlinux.vmlinux.foo,0"' | module
@@ -263,6 +271,11 @@ extended()
 @test "a module that does not say that it is a livepatch is an error" {
 	MODINFO=('vermagic=6.1.0' 'notlivepatch=Y' 'livepatch=N')
 	module < /dev/null
+	fails_with 1 'error: in.ko: section .modinfo: no livepatch=Y; the generated code must have MODULE_INFO(livepatch, "Y")'
+	MODINFO=("vermagic=6.1.0")
+	printf "%s\n" ".section .modinfo" ".ascii \"livepatch=Y\"" > end.S
+	{ mod_source; cat end.S; } | gcc -x assembler -c -o in.o -
+	ld -r -o in.ko in.o
 	fails_with 1 'error: in.ko: section .modinfo: no livepatch=Y; the generated code must have MODULE_INFO(livepatch, "Y")'
 	MODINFO=('vermagic=6.1.0' 'livepatch=Y')
 	module < /dev/null
