@@ -90,9 +90,14 @@ struct section_symbols {
 	size_t n, room;
 };
 
+static int binding_rank(const struct symbol *s)
+{
+	return symbol_bind(s) == STB_GLOBAL ? 0 : symbol_bind(s) == STB_WEAK ? 1 : 2;
+}
+
 /*
  * A name in front of others at the same place: functions and objects before labels, larger before
- * smaller, global before local, then the order of the symbol table.
+ * smaller, global before weak before local, then the order of the symbol table.
  */
 static int by_place(const void *x, const void *y)
 {
@@ -104,8 +109,8 @@ static int by_place(const void *x, const void *y)
 		return a->sym.st_size > b->sym.st_size ? -1 : 1;
 	if ((symbol_type(a) == STT_NOTYPE) != (symbol_type(b) == STT_NOTYPE))
 		return symbol_type(a) == STT_NOTYPE ? 1 : -1;
-	if (is_local_symbol(a) != is_local_symbol(b))
-		return is_local_symbol(a) ? 1 : -1;
+	if (symbol_bind(a) != symbol_bind(b))
+		return binding_rank(a) - binding_rank(b);
 	return a->index < b->index ? -1 : 1;
 }
 
@@ -407,30 +412,52 @@ static int64_t target_offset(const struct section *sec, const struct atom *a, co
 	return at + end;
 }
 
+/*
+ * A reference by section to where one variable ends and another starts: the compiler writes the end
+ * of an array (for (p = a; p < a + N; p++)) and the next variable in the same way. What has the
+ * size of a scalar is no array.
+ */
+static struct atom *ends_at(const struct section *sec, const struct reloc *r, const struct section *in,
+			    const struct atom *target)
+{
+	const struct atom *before;
+	size_t i = 0;
+
+	if (target->kind != ATOM_DATA || !arch_takes_address(sec, r))
+		return NULL;
+	while (in->atoms[i] != target)
+		i++;
+	if (!i)
+		return NULL;
+	before = in->atoms[i - 1];
+	return before->size > 8 && before->off + before->size == target->off ? in->atoms[i - 1] : NULL;
+}
+
 static void resolve_reloc(const struct section *sec, const struct atom *a, struct reloc *r)
 {
 	struct section *in = r->sym->sec;
-	int64_t at;
+	int64_t at, exact;
 
 	if (!in || !in->natoms)
 		return;
+	at = exact = target_offset(sec, a, r, false);
 	if (r->sym->atom) {
 		/* The symbol says what is meant, however far away the addend points. */
 		r->target = r->sym->atom;
-		at = target_offset(sec, a, r, false);
 	} else if (in->natoms == 1) {
 		r->target = in->atoms[0];
-		at = target_offset(sec, a, r, false);
 	} else {
 		/*
 		 * Several things in that section: an immediate operand of 1, 2 or 4 bytes behind the
 		 * displacement can make the difference, so look at the instruction where it may.
 		 */
-		at = target_offset(sec, a, r, false);
 		if (at < 0 || atom_at(in, at) != atom_at(in, at + 4))
-			at = target_offset(sec, a, r, true);
-		r->target = atom_at(in, at < 0 ? 0 : at);
+			exact = target_offset(sec, a, r, true);
+		r->target = atom_at(in, exact < 0 ? 0 : exact);
+		if (exact == (int64_t)r->target->off)
+			r->before = ends_at(sec, r, in, r->target);
 	}
+	/* Not the exact one: whether that was needed may differ between the two objects. */
 	r->target_off = at - (int64_t)r->target->off;
 }
 

@@ -95,12 +95,25 @@ static bool key_is_early(struct diff *d, const struct atom *e)
 	return false;
 }
 
+/* Does before end where t starts in the running kernel, too? */
+static bool adjoin(const struct atom *before, const struct atom *t)
+{
+	const struct atom *x = before->twin, *y = t->twin;
+
+	return x && y && x->sec == y->sec && x->off + x->size == y->off &&
+	       !before->own_copy && !t->own_copy;
+}
+
 static void take_needs(struct diff *d, struct atom *a)
 {
 	for (size_t i = 0; i < a->nrelocs; i++) {
 		struct reloc *r = &a->relocs[i];
 		struct atom *t = r->target;
 
+		if (r->before && !adjoin(r->before, t))
+			diag_refuse("%s: %s: refers either to the end of %s or to %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
+				    d->opt.source, atom_title(a), atom_title(r->before),
+				    atom_title(t), t->sec->name);
 		if (!t || !binds_to_copy(a, r))
 			continue;
 		if (t->kind == ATOM_DATA && !is_named(t) && is_writable(t->sec)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* x86-64; see arch.h. */
-#include <capstone/capstone.h>
+#include <Zydis/Zydis.h>
 #include <stdlib.h>
 
 #include "arch.h"
@@ -139,80 +139,68 @@ bool arch_is_branch(const struct section *sec, const struct reloc *r)
 	return r->offset >= 2 && sec->data[r->offset - 2] == 0x0f && (op & 0xf0) == 0x80;
 }
 
-/* One decoder for the whole run: opening one costs more than decoding a function. */
-static csh decoder(void)
+bool arch_takes_address(const struct section *sec, const struct reloc *r)
 {
-	static csh handle;
-	static bool open;
+	/* LEA is the only instruction that does this with an address relative to itself. */
+	if (is_code(sec) && sec->data && arch_reloc_is_pcrel(r->type))
+		return r->offset >= 2 && sec->data[r->offset - 2] == 0x8d;
+	return true;
+}
 
-	if (!open) {
-		if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK) {
-			diag_error("cannot start the instruction decoder; is libcapstone intact?");
-			exit(EXIT_ERROR);
-		}
-		cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
-		open = true;
+/*
+ * The instruction at offset at of sec; false if there is none, as in data between functions. What
+ * matters here is its length: a decoder must know what the kernel writes as bytes because its
+ * assembler may not know it (ENDBR64, RDSSP, MOVDIR64B, ...).
+ */
+static bool decode(const struct section *sec, uint64_t at, uint64_t end, ZydisDecodedInstruction *insn)
+{
+	static ZydisDecoder decoder;
+	static bool ready;
+
+	if (!ready) {
+		ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+		ready = true;
 	}
-	return handle;
+	return ZYAN_SUCCESS(
+		ZydisDecoderDecodeInstruction(&decoder, NULL, sec->data + at, end - at, insn));
 }
 
 int arch_pcrel_end(const struct section *sec, uint64_t start, uint64_t offset)
 {
-	csh handle = decoder();
-	cs_insn *insn = cs_malloc(handle);
-	const uint8_t *code = sec->data + start;
-	size_t left = sec->size - start;
-	uint64_t at = start;
-	int end = -1;
+	ZydisDecodedInstruction insn;
 
-	while (insn && at <= offset && cs_disasm_iter(handle, &code, &left, &at, insn)) {
-		if (at > offset) {
-			end = at - offset;
-			break;
+	for (uint64_t at = start; at < offset;) {
+		if (!decode(sec, at, sec->size, &insn)) {
+			at++;
+			continue;
 		}
+		if (at + insn.length > offset)
+			return insn.raw.disp.size == 32 && at + insn.raw.disp.offset == offset ?
+				       (int)(at + insn.length - offset) : -1;
+		at += insn.length;
 	}
-	cs_free(insn, 1);
-	return end >= 4 && end <= 8 ? end : -1;
-}
-
-static bool is_direct_branch(csh handle, const cs_insn *insn)
-{
-	const cs_x86 *x = &insn->detail->x86;
-
-	if (!cs_insn_group(handle, insn, CS_GRP_JUMP) && !cs_insn_group(handle, insn, CS_GRP_CALL))
-		return false;
-	return x->op_count == 1 && x->operands[0].type == X86_OP_IMM;
+	return -1;
 }
 
 void arch_find_branches(const struct section *sec, uint64_t start, uint64_t end,
 			void (*fn)(void *arg, uint64_t field, unsigned int width, uint64_t target),
 			void *arg)
 {
-	csh handle = decoder();
-	cs_insn *insn = cs_malloc(handle);
-	const uint8_t *code = sec->data + start;
-	size_t left = end - start;
-	uint64_t at = start;
+	ZydisDecodedInstruction insn;
 
-	while (insn && left) {
+	for (uint64_t at = start; at < end;) {
 		uint64_t target;
-		unsigned int width;
 
-		if (!cs_disasm_iter(handle, &code, &left, &at, insn)) {
-			/* Data between functions, or an instruction that the decoder doesn't know. */
-			code++;
-			left--;
+		if (!decode(sec, at, end, &insn)) {
 			at++;
 			continue;
 		}
-		if (!is_direct_branch(handle, insn))
-			continue;
-		target = insn->detail->x86.operands[0].imm;
-		width = insn->detail->x86.encoding.imm_size;
-		if ((target < start || target >= end) && target <= sec->size)
-			fn(arg, at - width, width, target);
+		target = at + insn.length + (uint64_t)insn.raw.imm[0].value.s;
+		if (insn.raw.imm[0].is_relative && (target < start || target >= end) &&
+		    target <= sec->size)
+			fn(arg, at + insn.raw.imm[0].offset, insn.raw.imm[0].size / 8, target);
+		at += insn.length;
 	}
-	cs_free(insn, 1);
 }
 
 uint32_t arch_branch_reloc(void)

@@ -55,6 +55,9 @@ const char *arch_reloc_name(uint32_t type);
 /* Does the relocation belong to a direct call or jump? */
 bool arch_is_branch(const struct section *sec, const struct reloc *r);
 
+/* Can the relocated field yield an address that is not accessed, as of the end of an array? */
+bool arch_takes_address(const struct section *sec, const struct reloc *r);
+
 /*
  * Position-relative fields count from the end of their instruction, which is 4 bytes behind the
  * field's start, or more if an immediate operand follows. Returns that distance for a field at

@@ -23,6 +23,7 @@ struct reloc {
 	/* Set by create-diff-object: what the relocation means, whatever symbol it is spelled with. */
 	struct atom *target;	/* NULL: defined outside of the object */
 	int64_t target_off;	/* offset in target */
+	struct atom *before;	/* its end may be meant instead of the target's start; NULL: no */
 };
 
 struct section {

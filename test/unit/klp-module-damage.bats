@@ -11,7 +11,9 @@ load klp-module-fixtures
 # One build with the sanitizers for the whole file.
 setup_file()
 {
-	local lib=$TOP/lib
+	local lib=$TOP/lib libs
+	libs=$(sed -n 's/^LIBS.*:= //p' "$TOP/Makefile")
+	# shellcheck disable=SC2086 # several options
 	gcc -std=gnu11 -D_GNU_SOURCE -DKPATCH_VERSION='"test"' -I"$lib" -O1 -g \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-o "$BATS_FILE_TMPDIR/create-klp-module" "$TOP"/create-klp-module/*.c \
