@@ -127,9 +127,9 @@ two_parts()
 	.section .text.foo,"ax"
 		nop
 	other:	nop
-	.type foo,@function
 	label:
 	foo:
+	.type foo,@function
 	__kpatch_new.vmlinux.foo.0:
 		ret
 	.size foo, .-foo
