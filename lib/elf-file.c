@@ -27,7 +27,7 @@ static int read_sections(struct elf_file *file)
 	file->sections[0].name = "";
 
 	for (size_t i = 1; i < n; i++) {
-		struct section *s = &file->sections[i];
+		struct section *s = &file->sections[i], *same;
 		Elf_Scn *scn = elf_getscn(file->elf, i);
 		Elf_Data *data;
 
@@ -37,6 +37,9 @@ static int read_sections(struct elf_file *file)
 		s->name = elf_strptr(file->elf, shstrndx, s->sh.sh_name);
 		if (!s->name)
 			return libelf_error(file, "section name");
+		HASH_FIND_STR(file->by_name, s->name, same);
+		if (!same)
+			HASH_ADD_KEYPTR(hh, file->by_name, s->name, strlen(s->name), s);
 		s->size = s->sh.sh_size;
 		if (s->sh.sh_type == SHT_NOBITS) {
 			/* Nothing in the file limits it, and offsets must not overflow. */
@@ -231,6 +234,7 @@ int elf_file_open_memory(struct elf_file *file, const char *path, void *data, si
 
 void elf_file_close(struct elf_file *file)
 {
+	HASH_CLEAR(hh, file->by_name);
 	for (size_t i = 0; i < file->nsections; i++) {
 		free(file->sections[i].relocs);
 		free(file->sections[i].atoms);
@@ -246,8 +250,8 @@ void elf_file_close(struct elf_file *file)
 
 struct section *elf_file_section(const struct elf_file *file, const char *name)
 {
-	for_each_section(file, s)
-		if (!strcmp(s->name, name))
-			return s;
-	return NULL;
+	struct section *s;
+
+	HASH_FIND_STR(file->by_name, name, s);
+	return s;
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <uthash.h>
 
 struct symbol;
 
@@ -39,6 +40,7 @@ struct section {
 	struct atom **atoms;
 	size_t natoms;
 	const struct arch_table *table;
+	UT_hash_handle hh;	/* in elf_file.by_name, if the first of its name */
 };
 
 struct symbol {
@@ -57,6 +59,7 @@ struct elf_file {
 	GElf_Ehdr eh;
 	struct section *sections;	/* [0] is the null section */
 	size_t nsections;
+	struct section *by_name;	/* hash */
 	struct symbol *symbols;		/* [0] is the null symbol */
 	size_t nsymbols;
 };
