@@ -73,6 +73,7 @@ profile_make()
 	# What an interrupted run left; the lock says that nobody works on it.
 	remove_tree "$tmp"
 	remove_tree "$old"
+	note "preparing $RELEASE; this is done once and takes about a minute"
 	mkdir "$tmp"
 	TMP_FILES+=("$tmp")
 	PROFILE_TMP=$tmp

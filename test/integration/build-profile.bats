@@ -127,3 +127,9 @@ profile_sums()
 	# The same profile as the one that was there, and so the same livepatch.
 	cmp "$profile/plan" "$PROFILE/plan"
 }
+
+# Trees of source are read-only, also for whoever removes the test's directory.
+teardown()
+{
+	[ ! -d "$BATS_TEST_TMPDIR/fresh" ] || chmod -R u+w "$BATS_TEST_TMPDIR/fresh"
+}
