@@ -234,18 +234,26 @@ static unsigned int entry_size(const struct diff *d, const struct section *sec)
 {
 	const struct arch_table *t = sec->table;
 	const char *env;
+	char *end;
 	unsigned int size = t->fixed_size;
 
 	if (size)
 		return size;
 	env = t->env ? getenv(t->env) : NULL;
-	if (env)
-		size = strtoul(env, NULL, 0);
+	if (env && *env) {
+		unsigned long n = strtoul(env, &end, 0);
+
+		if (!n || n > 4096 || *end) {
+			diag_error("%s=%s: not the size of a structure; give it in bytes", t->env, env);
+			return 0;
+		}
+		size = n;
+	}
 	if (!size)
 		size = symtab_struct_size(&d->own_symtab, t->struct_name);
 	if (!size)
 		size = symtab_struct_size(&d->vmlinux_symtab, t->struct_name);
-	if (!size || size > 4096) {
+	if (!size) {
 		diag_error("section %s: the size of struct %s is not known; give a symbol table made by kpatch-image, or set %s",
 			   sec->name, t->struct_name, t->env);
 		return 0;
@@ -472,8 +480,11 @@ static void resolve_relocs(struct elf_file *file)
 		}
 }
 
-/* Hang each entry of a table on the code that it describes. */
-static void attach_entries(struct elf_file *file)
+/*
+ * Hang each entry of a table on the code that it describes. Each begins with the place of that code;
+ * if one doesn't, they were cut to the wrong size.
+ */
+static int attach_entries(struct elf_file *file)
 {
 	for_each_section(file, sec) {
 		if (!sec->table || sec->table->kind != TABLE_ENTRIES)
@@ -481,7 +492,10 @@ static void attach_entries(struct elf_file *file)
 		for (size_t i = 0; i < sec->natoms; i++) {
 			struct atom *e = sec->atoms[i], *code;
 
-			code = e->nrelocs ? e->relocs[0].target : NULL;
+			if (!e->nrelocs || e->relocs[0].offset != e->off)
+				return diag_error("%s: section %s: entry %zu of 0x%lx bytes does not begin with a place in code; does the symbol table belong to this kernel?",
+						  file->path, sec->name, i, (unsigned long)e->size);
+			code = e->relocs[0].target;
 			if (!code || !is_code(code->sec))
 				continue;
 			e->describes = code;
@@ -491,6 +505,13 @@ static void attach_entries(struct elf_file *file)
 				code->has_fentry = true;
 		}
 	}
+	return 0;
+}
+
+/* The compiler's assembler aligns each paravirt entry, but does not fill up the last one. */
+static bool lacks_padding(const struct section *sec)
+{
+	return !strcmp(sec->name, ".parainstructions");
 }
 
 static int cut_section(struct diff *d, struct elf_file *file, struct section *sec,
@@ -512,8 +533,7 @@ static int cut_section(struct diff *d, struct elf_file *file, struct section *se
 			return 0;	/* once all relocations are known */
 		default:
 			size = entry_size(d, sec);
-			/* The last paravirt entry may lack its padding. */
-			return size ? cut_evenly(file, sec, size, ATOM_ENTRY, size > 8) : -1;
+			return size ? cut_evenly(file, sec, size, ATOM_ENTRY, lacks_padding(sec)) : -1;
 		}
 	}
 	if (is_string_section(sec))
@@ -562,6 +582,5 @@ int cut_into_atoms(struct diff *d, struct elf_file *file)
 		slice_relocs(sec);
 	}
 	resolve_relocs(file);
-	attach_entries(file);
-	return 0;
+	return attach_entries(file);
 }

@@ -265,7 +265,7 @@ static void pair_nameless(struct pairer *p)
 	for_each_section(&p->d->orig, so) {
 		struct section *sn;
 
-		if (!so->natoms || !(is_code(so) || (so->table && so->table->kind == TABLE_REGISTRY)))
+		if (!so->natoms || !(so->table ? so->table->kind == TABLE_REGISTRY : is_code(so)))
 			continue;
 		sn = elf_file_section(&p->d->patched, so->name);
 		if (!sn || count_nameless(sn) != count_nameless(so))

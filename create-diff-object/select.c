@@ -95,6 +95,11 @@ static bool key_is_early(struct diff *d, const struct atom *e)
 	return false;
 }
 
+static bool is_made_by_macro(const struct atom *t)
+{
+	return t->own_copy && !t->twin;
+}
+
 /* Does before end where t starts in the running kernel, too? */
 static bool adjoin(const struct atom *before, const struct atom *t)
 {
@@ -110,7 +115,7 @@ static void take_needs(struct diff *d, struct atom *a)
 		struct reloc *r = &a->relocs[i];
 		struct atom *t = r->target;
 
-		if (r->before && !adjoin(r->before, t))
+		if (r->before && !is_made_by_macro(t) && !adjoin(r->before, t))
 			diag_refuse("%s: %s: refers either to the end of %s or to %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
 				    d->opt.source, atom_title(a), atom_title(r->before),
 				    atom_title(t), t->sec->name);

@@ -64,8 +64,9 @@ static const struct arch_table tables[] = {
 	  "the list of functions for error injection" },
 	{ ".static_call_tramp_key", TABLE_REGISTRY, NULL, NULL, 0, "the list of static calls" },
 	{ ".BTF_ids", TABLE_REGISTRY, NULL, NULL, 0, "the list of BTF ids" },
-	{ ".printk_index", TABLE_REGISTRY, NULL, NULL, 0, "the printk index" },
 
+	/* A list of formats for people, in debugfs. */
+	{ ".printk_index", TABLE_DROPPED, NULL, NULL, 0, NULL },
 	{ ".discard*", TABLE_DROPPED, NULL, NULL, 0, NULL },
 	{ ".ibt_endbr_seal", TABLE_DROPPED, NULL, NULL, 0, NULL },
 	{ ".llvm_addrsig", TABLE_DROPPED, NULL, NULL, 0, NULL },
@@ -73,8 +74,18 @@ static const struct arch_table tables[] = {
 	{ ".note*", TABLE_DROPPED, NULL, NULL, 0, NULL },
 };
 
+/* Ordinary code and data, which most sections are: no table has such a name. */
+static bool is_ordinary(const char *section)
+{
+	return has_prefix(section, ".text") || has_prefix(section, ".rodata") ||
+	       has_prefix(section, ".bss") || has_prefix(section, ".rela") ||
+	       (has_prefix(section, ".data") && section[5] != '.');
+}
+
 const struct arch_table *arch_table(const char *section)
 {
+	if (is_ordinary(section))
+		return NULL;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
 		const char *name = tables[i].name;
 		size_t n = strlen(name);
