@@ -133,6 +133,8 @@ compile_one()
 		tree=$PROFILE/src
 	else
 		flags_for_diff "${OBJ_COMPILE[$object]}"
+		# The types of the functions, for create-diff-object.
+		[[ $KERNEL_CC != gcc* || $source != *.c ]] || FLAGS+=" -aux-info '$out.aux'"
 	fi
 	plan_command "$tree" "$FLAGS -c -o '$out' '$source'" "$text" || status=$?
 	if ((status)); then

@@ -129,6 +129,10 @@ diff_one()
 	text=$out.messages
 	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}"
 		--proof "$WORKDIR/proof/$object" --image "$IMAGE")
+	if [[ -s $WORKDIR/original/$object.aux && -s $WORKDIR/patched/$object.aux ]]; then
+		options+=(--orig-prototypes "$WORKDIR/original/$object.aux"
+			--patched-prototypes "$WORKDIR/patched/$object.aux")
+	fi
 	if ((SKIP_IMAGE_CHECK)); then
 		options+=(--skip-image-check)
 	fi
