@@ -72,7 +72,7 @@ tmp_is_empty()
 # interrupted SIGNAL STATUS: sends it while the compiler runs.
 interrupted()
 {
-	local pid code=0 i running
+	local pid code=0 i running began
 	# shellcheck disable=SC2016 # the dollar is for the shell that runs the plan
 	replace_compiler 'echo $$ >>'"$PWD/compiler.pids; sleep 20; true"
 	# Job control: otherwise the shell would start it with SIGINT ignored.
@@ -85,8 +85,11 @@ interrupted()
 		sleep 0.1
 	done
 	[ -s compiler.pids ]
+	began=$SECONDS
 	kill -s "$1" "$pid"
 	wait "$pid" || code=$?
+	# It waits for nothing.
+	[ $((SECONDS - began)) -lt 10 ]
 	[ "$code" -eq "$2" ] || { echo "status $code"; cat out.txt; return 1; }
 	grep -qx 'kpatch-build: interrupted' out.txt
 	# What it started is gone as well, or is a zombie that nobody has asked for yet.

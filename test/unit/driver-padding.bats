@@ -62,6 +62,13 @@ same_lines()
 	is b 'a\nX\nY\nZ\nc\n'
 }
 
+@test "a hunk that changes some lines and adds others is padded behind the changed ones" {
+	pad 'a\nb\nc\nd\n' 'a\nX\nY\nZ\nd\n'
+	is a 'a\nb\nc\n\nd\n'
+	pad 'a\nX\nY\nZ\nd\n' 'a\nb\nc\nd\n'
+	is b 'a\nb\nc\n\nd\n'
+}
+
 @test "the patched side gets the lines that the patch removes" {
 	pad 'a\nb\nc\nd\n' 'a\nd\n'
 	is a 'a\nb\nc\nd\n'
