@@ -20,7 +20,8 @@ diff_objects()
 			printf '%s\t%s\n' "$target" "$object"
 			total=$((total + 1))
 		done
-	done | sort >"$WORKDIR/targets"
+	done >"$WORKDIR/targets"
+	sort -o "$WORKDIR/targets" "$WORKDIR/targets"
 	total=$(wc -l <"$WORKDIR/targets")
 	mkdir -p "$WORKDIR/diff"
 
