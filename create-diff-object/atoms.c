@@ -147,7 +147,8 @@ static void cut_at_symbols(struct section *sec, struct section_symbols *list, en
 	bool have_prefix = false;
 	size_t room = 0;
 
-	qsort(list->sym, list->n, sizeof(*list->sym), by_place);
+	if (list->n)
+		qsort(list->sym, list->n, sizeof(*list->sym), by_place);
 	for (size_t i = 0; i < list->n; i++) {
 		struct symbol *s = list->sym[i];
 		uint64_t start = s->sym.st_value, size = s->sym.st_size;
@@ -300,6 +301,7 @@ static void cut_pool(struct elf_file *file, struct section *pool)
 		}
 	}
 	if (n)
+		if (n)
 		qsort(starts, n, sizeof(*starts), compare_u64);
 	for (size_t i = 0; i < n; i++) {
 		if (i && starts[i] == starts[i - 1])

@@ -72,7 +72,7 @@ static bool same_targets(const struct reloc *r, const struct reloc *s)
 {
 	struct atom *a = r->target, *b = s->target;
 
-	if (r->type != s->type)
+	if (!arch_same_reloc(r->type, s->type))
 		return false;
 	if (!a && !b)
 		return r->addend == s->addend && !strcmp(r->sym->name, s->sym->name);
@@ -196,6 +196,65 @@ static void spread_to_families(struct diff *d)
 	}
 }
 
+/* Is f reached by direct calls only, so that whoever calls it can call another copy? */
+static bool is_only_called(struct diff *d, const struct atom *f)
+{
+	for_each_atom(&d->patched, user)
+		for (size_t i = 0; i < user->nrelocs; i++) {
+			if (user->relocs[i].target != f || user == f)
+				continue;
+			/* The tables of the function itself, and the pieces that belong to them. */
+			if (user->kind == ATOM_POOL || user->kind == ATOM_ENTRY)
+				continue;
+			if (!is_code(user->sec) || !arch_is_branch(user->sec, &user->relocs[i]))
+				return false;
+		}
+	return true;
+}
+
+/* Every function that calls f is changed with it. Returns whether there was one that was not yet. */
+static bool change_callers(struct diff *d, const struct atom *f)
+{
+	bool news = false;
+
+	for_each_atom(&d->patched, user)
+		for (size_t i = 0; i < user->nrelocs; i++) {
+			struct atom *top = user->parent ? user->parent : user;
+
+			if (user->relocs[i].target != f || user->kind != ATOM_CODE || top == f ||
+			    !top->twin || top->state != STATE_SAME)
+				continue;
+			top->state = STATE_CHANGED;
+			news = true;
+		}
+	return news;
+}
+
+/*
+ * A changed function that ftrace cannot redirect, as "inline" functions that the compiler did not
+ * inline are (the kernel makes them notrace): if it is local and only called, its callers are replaced
+ * together with it and call the new copy. The body of a large system call is one. Code of the
+ * sections that must not be traced or probed stays where it is.
+ */
+static void carry_to_callers(struct diff *d)
+{
+	bool again;
+
+	do {
+		again = false;
+		for_each_atom(&d->patched, f) {
+			if (f->kind != ATOM_CODE || f->state != STATE_CHANGED || f->carried ||
+			    f->parent || !is_named(f) || (f->has_fentry && f->twin->has_fentry))
+				continue;
+			if (is_global_atom(f) || is_global_atom(f->twin) ||
+			    !has_prefix(f->sec->name, ".text") || !is_only_called(d, f))
+				continue;
+			f->carried = true;
+			again |= change_callers(d, f);
+		}
+	} while (again);
+}
+
 static void mark_referenced(struct elf_file *file)
 {
 	for_each_atom(file, a)
@@ -269,5 +328,6 @@ int compare_objects(struct diff *d)
 	compare_strays(d);
 	adopt_constants(d);
 	spread_to_families(d);
+	carry_to_callers(d);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -34,6 +35,8 @@ static void print_atoms(struct diff *d, FILE *out)
 		else if (a->kind == ATOM_CODE && a->parent && a->parent->twin)
 			fprintf(out, "part\t%s\t%s\t%lu\n", atom_name(a->twin ? a->twin : a),
 				atom_name(a->parent->twin), size);
+		else if (a->carried)
+			fprintf(out, "copy\tfunction\t%s\t%lu\n", atom_name(a->twin), size);
 		else if (a->state == STATE_NEW)
 			fprintf(out, "new\t%s\t%s\t%lu\n", what, atom_name(a), size);
 	}
@@ -93,6 +96,9 @@ static void print_summary(struct diff *d)
 		size += a->size;
 		if (reg)
 			diag_info("%s: changed function: %s", d->opt.source, reg->old_name);
+		else if (a->carried)
+			diag_info("%s: changed function, replaced with its callers: %s", d->opt.source,
+				  atom_name(a->twin));
 		else if (is_named(a) && a->state == STATE_NEW && a->kind == ATOM_CODE)
 			diag_info("%s: new function: %s", d->opt.source, atom_name(a));
 		else if (is_named(a) && a->state == STATE_NEW && a->kind == ATOM_DATA)
@@ -106,6 +112,7 @@ static void print_summary(struct diff *d)
 int write_report(struct diff *d)
 {
 	const char *path = d->opt.report_path;
+	struct stat st;
 	FILE *out;
 	int err;
 
@@ -122,7 +129,9 @@ int write_report(struct diff *d)
 	err |= fclose(out);
 	if (err) {
 		diag_error("%s: cannot write; is the disk full?", path);
-		unlink(path);
+		/* Not a device: the machine would lose it. */
+		if (!stat(path, &st) && S_ISREG(st.st_mode))
+			unlink(path);
 		return -1;
 	}
 	return 0;

@@ -117,6 +117,13 @@ bool arch_reloc_is_pcrel(uint32_t type)
 	return type == R_X86_64_PC32 || type == R_X86_64_PLT32 || type == R_X86_64_PC64;
 }
 
+bool arch_same_reloc(uint32_t a, uint32_t b)
+{
+	/* Without a PLT, PLT32 is PC32. */
+	return a == b || ((a == R_X86_64_PLT32 || a == R_X86_64_PC32) &&
+			  (b == R_X86_64_PLT32 || b == R_X86_64_PC32));
+}
+
 const char *arch_reloc_name(uint32_t type)
 {
 	switch (type) {
