@@ -301,7 +301,6 @@ static void cut_pool(struct elf_file *file, struct section *pool)
 		}
 	}
 	if (n)
-		if (n)
 		qsort(starts, n, sizeof(*starts), compare_u64);
 	for (size_t i = 0; i < n; i++) {
 		if (i && starts[i] == starts[i - 1])
