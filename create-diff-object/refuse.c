@@ -76,7 +76,7 @@ static void refuse_nameless_code(const struct diff *d, const struct atom *a)
 
 static void check_function(const struct diff *d, const struct atom *a)
 {
-	if (a->parent)
+	if (a->parent || a->carried)
 		return;
 	if (strstr(atom_name(a), ".cold") || strstr(atom_name(a), ".part")) {
 		if (!a->has_fentry) {

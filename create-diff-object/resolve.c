@@ -449,8 +449,8 @@ static void register_function(struct diff *d, struct atom *a)
 int resolve_registrations(struct diff *d)
 {
 	for (struct atom *a = d->taken; a; a = a->next_taken)
-		if (a->kind == ATOM_CODE && a->state == STATE_CHANGED && !a->parent && is_named(a) &&
-		    a->has_fentry && a->twin->has_fentry)
+		if (a->kind == ATOM_CODE && a->state == STATE_CHANGED && !a->parent &&
+		    !a->carried && is_named(a) && a->has_fentry && a->twin->has_fentry)
 			register_function(d, a);
 	return 0;
 }

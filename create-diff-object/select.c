@@ -168,7 +168,8 @@ int select_atoms(struct diff *d)
 {
 	d->taken_end = &d->taken;
 	for_each_atom(&d->patched, a) {
-		bool changed = a->kind == ATOM_CODE && a->state == STATE_CHANGED && !a->parent;
+		bool changed = a->kind == ATOM_CODE && a->state == STATE_CHANGED && !a->parent &&
+			       !a->carried;
 		bool new = (a->kind == ATOM_CODE || a->kind == ATOM_DATA) &&
 			   a->state == STATE_NEW && is_global_atom(a);
 

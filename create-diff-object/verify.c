@@ -16,6 +16,14 @@ static bool is_registered(const struct diff *d, const struct atom *a)
 	return false;
 }
 
+/* Registered, or a part of what is, or brought along by callers, which are changed with it. */
+static bool is_redirected(const struct diff *d, const struct atom *a)
+{
+	const struct atom *top = a->parent ? a->parent : a;
+
+	return top->carried || is_registered(d, top);
+}
+
 static int check_changes(struct diff *d)
 {
 	int err = 0;
@@ -23,8 +31,7 @@ static int check_changes(struct diff *d)
 	for_each_atom(&d->patched, a) {
 		if (a->state == STATE_SAME)
 			continue;
-		if (a->kind == ATOM_CODE && a->state == STATE_CHANGED &&
-		    !is_registered(d, a->parent ? a->parent : a))
+		if (a->kind == ATOM_CODE && a->state == STATE_CHANGED && !is_redirected(d, a))
 			err = diag_error("%s: %s: changed, but not registered; please report this",
 					 d->opt.source, atom_title(a));
 		/* New static things that no included code uses are not needed. */

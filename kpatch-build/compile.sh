@@ -170,6 +170,6 @@ compile_failed()
 	if [[ $side != patched ]]; then
 		failed "$WORKDIR" "$object: does not compile even without the patch: $(grep -m 1 -E 'error|Error' "$text" || head -n 1 "$text")"
 	fi
-	cat "$text" >&2
+	head -n 40 "$text" >&2
 	failed "$WORKDIR" "$object: does not compile with the patch"
 }

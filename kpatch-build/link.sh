@@ -242,6 +242,7 @@ report()
 	awk -F '\t' '
 		$1 == "object" { object = $2; next }
 		$1 == "function" { printf "  changed   %s: %s()\n", object, $2; next }
+		$1 == "copy" { printf "  replaced  %s: %s() with its callers\n", object, $3; next }
 		$1 == "new" { printf "  new       %s: %s%s\n", object, $3, $2 == "function" ? "()" : ""; next }' "$WORKDIR/report"
 	printf '  %d bytes, %d %s reached by livepatch relocations\n' "$(stat -c %s "$RESULT")" "$relocations" \
 		"$(plural "$relocations" symbol)"

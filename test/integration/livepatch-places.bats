@@ -1,0 +1,56 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# What names alone do not tell: which of several functions of one name is meant, and functions that
+# ftrace cannot redirect but whose callers can be replaced with them.
+#
+# shellcheck disable=SC2016 # the quoted $ are for the guest
+# shellcheck disable=SC2154 # build sets ko and output
+
+bats_require_minimum_version 1.5.0
+load common
+
+setup()
+{
+	need_kernel
+}
+
+@test "a static function whose name the kernel has several times, and one that refers to such ones" {
+	build 0 kallsyms kallsyms-show.patch
+	module_sane "$ko"
+	guest_script <<-'EOF'
+		# The position that the build found must be that of /proc/kallsyms' own function, not of
+		# another s_show: /proc/vmallocinfo has one, too.
+		kallsyms() { head -n 1 /proc/kallsyms; }
+		count=$(grep -c ' s_show$' /proc/kallsyms)
+		[ "$count" -gt 2 ] || fail "s_show is there $count times: not the situation to test"
+		vmalloc() { head -n 1 /proc/vmallocinfo; }
+		vmalloc_before=$(vmalloc)
+		expect_no_match before ' patched$' "$(kallsyms)"
+		load livepatch_kallsyms
+		expect_match "what is patched" '^vmlinux/s_show,[1-9]$' \
+			"$(patched_functions livepatch_kallsyms)"
+		expect_match loaded ' patched$' "$(kallsyms)"
+		expect "the other s_show" "$vmalloc_before" "$(vmalloc)"
+		disable livepatch_kallsyms
+		expect_no_match disabled ' patched$' "$(kallsyms)"
+		unload livepatch_kallsyms
+	EOF
+	boot --module "$ko"
+}
+
+@test "the body of a system call, which is notrace, is replaced with its entry points" {
+	build 0 uname uname-machine.patch
+	module_sane "$ko"
+	[ "$(grep -E '^  (changed|new|replaced) ' <<< "$output" | sort)" = "$(printf '  %s\n' \
+		'changed   vmlinux: __ia32_sys_newuname()' 'changed   vmlinux: __x64_sys_newuname()' \
+		'replaced  vmlinux: __do_sys_newuname() with its callers')" ]
+	guest_script <<-'EOF'
+		expect before x86_64 "$(uname -m)"
+		load livepatch_uname
+		expect loaded X86_64 "$(uname -m)"
+		disable livepatch_uname
+		expect disabled x86_64 "$(uname -m)"
+		unload livepatch_uname
+	EOF
+	boot --module "$ko"
+}
