@@ -25,9 +25,9 @@ enum found {
  * The position to name to the kernel. 0 says that the name is unique; in a module it may be unique
  * only once initialisation is over, so that positions are always given there.
  */
-static unsigned int position(const struct kname *kn, const struct ksym *k)
+static unsigned int position(const struct symtab *tab, const struct ksym *k)
 {
-	return kn->count == 1 && !k->section ? 0 : k->pos;
+	return symtab_find(tab, k->name)->count == 1 && !tab->of_module ? 0 : k->pos;
 }
 
 /*
@@ -58,7 +58,7 @@ static enum found find_by_name(const struct symtab *tab, const char *name, bool 
 		return FOUND_NONE;
 	if (match->loading_pos)
 		return FOUND_MOVING;
-	*pos = position(kn, match);
+	*pos = position(tab, match);
 	if (sym)
 		*sym = match;
 	return FOUND;
@@ -85,7 +85,7 @@ static enum found find_defined(const struct diff *d, const struct symbol *s, boo
 		return FOUND_NONE;
 	if (k->loading_pos)
 		return FOUND_MOVING;
-	*pos = position(symtab_find(&d->own_symtab, s->name), k);
+	*pos = position(&d->own_symtab, k);
 	if (sym)
 		*sym = k;
 	return FOUND;

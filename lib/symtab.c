@@ -157,6 +157,7 @@ int symtab_read(struct symtab *tab, const char *path, bool by_address)
 	int err = 0;
 
 	memset(tab, 0, sizeof(*tab));
+	tab->of_module = !by_address;
 	if (!in)
 		return diag_error("%s: %s; is the path right?", path, strerror(errno));
 	while (!err && (n = getline(&line, &len, in)) >= 0) {

@@ -40,6 +40,7 @@ struct kstruct {
 struct symtab {
 	struct ksym *syms;	/* in the file's order */
 	size_t nsyms;
+	bool of_module;		/* positions are always given, 0 for a unique name will not do */
 	struct kname *names;	/* hash */
 	struct kstruct *structs;	/* hash */
 };
