@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2153 # the stages share these variables
 #
 # Stage 5: what differs between the original and the patched objects, once for each kernel object
 # (vmlinux or a module) that an object is part of. Writes $WORKDIR/diff/TARGET/OBJECT and a
@@ -24,6 +25,8 @@ diff_objects()
 	sort -o "$WORKDIR/targets" "$WORKDIR/targets"
 	total=$(wc -l <"$WORKDIR/targets")
 	mkdir -p "$WORKDIR/diff"
+	added_globals
+	vmlinux_symtab
 
 	while IFS=$'\t' read -r target object; do
 		done=$((done + 1))
@@ -69,8 +72,8 @@ target_image()
 {
 	local needed
 	if [[ $1 == vmlinux ]]; then
-		IMAGE=$PROFILE/vmlinuz
-		SYMTAB=$PROFILE/symtab
+		IMAGE=${VMLINUX:-$PROFILE/vmlinuz}
+		SYMTAB=$VMLINUX_SYMTAB
 		DEPENDS=
 		return
 	fi
@@ -82,6 +85,19 @@ target_image()
 	while read -r -d , needed; do
 		module_symtab "$needed"
 	done <<<"${DEPENDS:+$DEPENDS,}"
+}
+
+# vmlinux_symtab: sets VMLINUX_SYMTAB, the symbols of the kernel itself: of the shipped image, or of the
+# one that the user gave.
+vmlinux_symtab()
+{
+	local release
+	VMLINUX_SYMTAB=$PROFILE/symtab
+	[[ -n $VMLINUX ]] || return 0
+	release=$("$(tool kpatch-image)" release "$VMLINUX") || die "$VMLINUX: not the image of a kernel"
+	[[ $release == "$RELEASE" ]] || die "$VMLINUX: is of release $release, not of $RELEASE; give the image of $RELEASE or another -a"
+	VMLINUX_SYMTAB=$WORKDIR/symtab-vmlinux
+	"$(tool kpatch-image)" symtab "$VMLINUX" >"$VMLINUX_SYMTAB" || failed "$WORKDIR" "$VMLINUX: its symbols cannot be read"
 }
 
 # module_symtab NAME: the symbols of a module as shipped, into $WORKDIR/symtabs/NAME.
@@ -108,14 +124,20 @@ module_file()
 	done
 }
 
-# new_globals TARGET OBJECT: global symbols that the patch defines in other objects of the target.
-new_globals()
+# added_globals: what each object of the patch newly defines, as lines "TARGET OBJECT NAME".
+added_globals()
 {
 	local target object
 	while IFS=$'\t' read -r target object; do
-		[[ $target == "$1" && $object != "$2" ]] || continue
-		comm -13 <(globals "$WORKDIR/original/$object") <(globals "$WORKDIR/patched/$object")
-	done <"$WORKDIR/targets" | sort -u
+		comm -13 <(globals "$WORKDIR/original/$object") <(globals "$WORKDIR/patched/$object") |
+			sed "s|^|$target $object |"
+	done <"$WORKDIR/targets" >"$WORKDIR/added"
+}
+
+# new_globals TARGET OBJECT: global symbols that the patch adds to other objects of the target.
+new_globals()
+{
+	awk -v target="$1" -v object="$2" '$1 == target && $2 != object { print $3 }' "$WORKDIR/added" | sort -u
 }
 
 globals()
@@ -138,7 +160,7 @@ diff_one()
 		options+=(--skip-image-check)
 	fi
 	if [[ $target != vmlinux ]]; then
-		options+=(--vmlinux-symtab "$PROFILE/symtab" --depends "$DEPENDS"
+		options+=(--vmlinux-symtab "$VMLINUX_SYMTAB" --depends "$DEPENDS"
 			--module-symtabs "$WORKDIR/symtabs")
 	fi
 	new_globals "$target" "$object" >"$out.elsewhere"

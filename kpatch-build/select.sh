@@ -119,6 +119,8 @@ file_supported()
 		refuse "$file: is real-mode code, which livepatch cannot reach; boot a fixed kernel" ;;
 	drivers/firmware/efi/libstub/*)
 		refuse "$file: is part of the EFI stub, which runs before the kernel; boot a fixed kernel" ;;
+	init/version*.c)
+		refuse "$file: holds the version strings of one build; there is no code to patch" ;;
 	esac
 	[[ -e $PROFILE/src/$file ]] || file_unknown "$file"
 	case $file in

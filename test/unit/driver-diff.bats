@@ -22,6 +22,7 @@ diffs()
 {
 	declare -gA CODE=([vmlinux.a.o]=$1 [one.b.o]=$2 [two.b.o]=$3 [vmlinux.c.o]=$4)
 	target_image() { :; }
+	added_globals() { :; }
 	diff_one()
 	{
 		local code=${CODE[$1.$2]}
@@ -89,6 +90,7 @@ diff of c.o in vmlinux" ]
 	compile_text original/b.o 'int h(void) { return 1; }'
 	compile_text patched/b.o 'int h(void) { return 1; } int module_only;'
 	printf 'one\tb.o\nvmlinux\ta.o\nvmlinux\tc.o\n' >"$WORKDIR/targets"
+	added_globals
 	run new_globals vmlinux c.o
 	[ "$output" = $'added\np' ]
 	run new_globals vmlinux a.o

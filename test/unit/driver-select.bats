@@ -98,6 +98,7 @@ refuses()
 	refuses drivers/firmware/efi/libstub/x86-stub.c "is part of the EFI stub, which runs before the kernel; boot a fixed kernel"
 	refuses arch/x86/lib/copy.S "is assembler code, which livepatch cannot replace; change the C code that calls it"
 	refuses fs/proc/one.h "header files cannot be patched yet; move the change into the .c files that need it"
+	refuses init/version.c "holds the version strings of one build; there is no code to patch"
 	refuses fs/proc/Makefile "changes how the kernel is configured or built; leave it out of the patch"
 	refuses arch/arm64/kernel/x.c "belongs to another architecture; leave it out of the patch"
 }
