@@ -199,6 +199,8 @@ static void spread_to_families(struct diff *d)
 /* Is f reached by direct calls only, so that whoever calls it can call another copy? */
 static bool is_only_called(struct diff *d, const struct atom *f)
 {
+	bool called = false;
+
 	for_each_atom(&d->patched, user)
 		for (size_t i = 0; i < user->nrelocs; i++) {
 			if (user->relocs[i].target != f || user == f)
@@ -208,8 +210,9 @@ static bool is_only_called(struct diff *d, const struct atom *f)
 				continue;
 			if (!is_code(user->sec) || !arch_is_branch(user->sec, &user->relocs[i]))
 				return false;
+			called |= user->kind == ATOM_CODE;
 		}
-	return true;
+	return called;
 }
 
 /* Every function that calls f is changed with it. Returns whether there was one that was not yet. */

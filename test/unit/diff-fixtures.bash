@@ -235,6 +235,7 @@ changes()
 		$1 == "function" { print $1, $2, $3; next }
 		$1 == "part" { print $1, $2, $3; next }
 		$1 == "new" { print $1, $2, $3; next }
+		$1 == "copy" { print $1, $2, $3; next }
 		{ gsub(/\t/, " "); print }')
 }
 

@@ -315,6 +315,63 @@ load diff-fixtures
 	)
 }
 
+@test "a static function without an ftrace entry is replaced together with its callers" {
+	pair <<-'EOT'
+		static noinline notrace int helper(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			barrier();
+			return x + 1;
+		}
+		static noinline notrace int between(int x) { return helper(x) * 3 + helper(5); }
+		int foo(int x) { return between(x) + between(3); }
+		int bar(int x) { return helper(x) + 7; }
+		int baz(int x) { return x; }
+	EOT
+	given_symbols orig.o helper between
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		copy function helper
+		copy function between
+		function foo 0
+		function bar 0
+	EOT
+	run -1 grep kpatch.sym <(reloc_list output.o)
+	[ "$(reloc_list output.o | grep -c '^.text.between .* helper -4$')" = 2 ]
+	[ "$(reloc_list output.o | grep -c '^.text.foo .* between -4$')" = 2 ]
+}
+
+@test "a static function without an ftrace entry that something points to, or that only others call" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 4
+		#else
+		#define N 3
+		#endif
+		static noinline notrace int pointed(int x) { barrier(); return x + N; }
+		static noinline notrace __used int unused(int x) { barrier(); return x + N; }
+		static noinline notrace int early(int x) { barrier(); return x * N; }
+		static int __section(".init.text") notrace __used start(int x) { return early(x) + early(2); }
+		static noinline notrace int last(int x) { barrier(); return x * 2 * N; }
+		notrace int uses_last(int x) { return last(x) + last(2); }
+		int foo(int x) { return pointed(x); }
+		int (*hook)(int) = pointed;
+	EOT
+	given_symbols orig.o pointed unused early last
+	cdo 2
+	why="changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead"
+	sed 's/^create-diff-object: //' <<< "$stderr" | sort | diff -u - <(sort <<-EOT
+		refused: file.c: early(): $why
+		refused: file.c: pointed(): $why
+		refused: file.c: unused(): $why
+		refused: file.c: uses_last(): $why
+	EOT
+	)
+}
+
 @test "nameless assembler code" {
 	asm_pair <<-'EOT'
 		.section .entry.text, "ax"

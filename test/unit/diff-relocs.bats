@@ -792,24 +792,24 @@ asm()
 	cdo 0 --vmlinux-symtab vmlinux.symtab
 	no_messages
 	changes <<-'EOT'
-		function foo 0
+		function foo 1
 		klp vmlinux hidden 0
-		klp patched_mod mod_export 0
+		klp patched_mod mod_export 1
 		klp other_mod other_export 2
-		klp patched_mod sibling 0
-		klp patched_mod state 0
+		klp patched_mod sibling 1
+		klp patched_mod state 1
 	EOT
 	diff -u - <(reloc_list output.o | awk '$1 == ".text.foo" { print $3, $4 }' | sort -u) <<-'EOT'
-		PC32 .kpatch.sym.patched_mod.patched_mod.state,0
+		PC32 .kpatch.sym.patched_mod.patched_mod.state,1
 		PLT32 .kpatch.sym.patched_mod.other_mod.other_export,2
-		PLT32 .kpatch.sym.patched_mod.patched_mod.mod_export,0
-		PLT32 .kpatch.sym.patched_mod.patched_mod.sibling,0
+		PLT32 .kpatch.sym.patched_mod.patched_mod.mod_export,1
+		PLT32 .kpatch.sym.patched_mod.patched_mod.sibling,1
 		PLT32 .kpatch.sym.vmlinux.vmlinux.hidden,0
 		PLT32 __fentry__
 		PLT32 kmalloc
 	EOT
 	symbols <<-'EOT'
-		__kpatch_new.patched_mod.foo.0 GLOBAL FUNC
+		__kpatch_new.patched_mod.foo.1 GLOBAL FUNC
 		foo LOCAL FUNC
 	EOT
 }
@@ -897,7 +897,7 @@ asm()
 	cdo 0 --depends abc,third,xyz
 	no_messages
 	changes <<-'EOT'
-		function foo 0
+		function foo 1
 		klp other_mod other_second 1
 		klp third third_export 1
 	EOT
