@@ -71,6 +71,9 @@ bench: all
 SHELL_FILES = $(shell grep -lrE '^#!/bin/(ba)?sh|^\# shellcheck shell=' kpatch-build kmod test .ci \
 		completion --include='*' 2>/dev/null | sort)
 
+# Variables of tests go to and come from functions of bats and of the fixtures.
+BATS_SUPPRESS := SC2034,SC2154,SC2119,SC2120,SC2030,SC2031
+
 # It does not see through uthash's loops and designated initialisers; the compiler warns about
 # uninitialised variables without such mistakes.
 CPPCHECK_SUPPRESS := $(addprefix --suppress=,missingInclude missingIncludeSystem unknownMacro \
@@ -79,7 +82,7 @@ CPPCHECK_SUPPRESS := $(addprefix --suppress=,missingInclude missingIncludeSystem
 .PHONY: lint
 lint:
 	shellcheck -x $(SHELL_FILES)
-	shellcheck -x test/unit/*.bats test/integration/*.bats
+	shellcheck -x -S warning -e $(BATS_SUPPRESS) test/unit/*.bats test/integration/*.bats
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 		$(CPPCHECK_SUPPRESS) -Ilib lib $(PROGRAMS)
 
