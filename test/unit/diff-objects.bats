@@ -1,6 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # create-diff-object: options, unusual and damaged inputs.
+#
+# shellcheck disable=SC2154 # run --separate-stderr sets stderr
+# shellcheck disable=SC2034 # what the fixtures read
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+# shellcheck disable=SC2001 # sed is clearer
 
 bats_require_minimum_version 1.5.0
 load diff-fixtures
@@ -22,7 +27,7 @@ changed_pair()
 
 expect_foo()
 {
-	cdo 0 "$@"
+	cdo 0
 	changes <<-'EOT'
 		function foo 0
 		klp vmlinux counter 0

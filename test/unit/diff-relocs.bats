@@ -1,6 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # create-diff-object: which symbol a relocation means, and how the running kernel's is reached.
+#
+# shellcheck disable=SC2154 # run --separate-stderr sets stderr
+# shellcheck disable=SC2034 # what the fixtures read
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+# shellcheck disable=SC2001 # sed is clearer
 
 bats_require_minimum_version 1.5.0
 load diff-fixtures

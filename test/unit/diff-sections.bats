@@ -1,6 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # create-diff-object: tables that describe code. An entry comes along with its code, and no other.
+#
+# shellcheck disable=SC2154 # run --separate-stderr sets stderr
+# shellcheck disable=SC2034 # what the fixtures read
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+# shellcheck disable=SC2001 # sed is clearer
 
 bats_require_minimum_version 1.5.0
 load diff-fixtures
@@ -521,7 +526,6 @@ asm()
 
 @test "a module's jump label with a key of vmlinux, of the module, and a tracepoint's" {
 	OBJNAME=patched_mod
-	local symtab_extra
 	asm <<-'EOT'
 		.macro label key
 		1:	.byte 0x0f, 0x1f, 0x44, 0, 0
@@ -553,7 +557,6 @@ asm()
 		__jump_table 0x14 PC32 foo 11
 		__jump_table 0x18 PC64 .kpatch.sym.vmlinux.vmlinux.hidden_key,0 0
 	EOT
-	symtab_extra=$(cat symtab)
 	compile orig.o file.S -DTRACEPOINT
 	compile patched.o file.S -DPATCHED -DTRACEPOINT
 	cdo 0 --vmlinux-symtab vmlinux.symtab
