@@ -926,7 +926,7 @@ asm()
 	EOT
 }
 
-@test "a weak reference that nothing defines stays a weak one" {
+@test "a weak reference that nothing defines is refused" {
 	pair <<-'EOT'
 		int __attribute__((weak)) nowhere(int);
 		int foo(int x)
