@@ -52,3 +52,9 @@ readonly INIT='create-diff-object: refused: fs/proc/meminfo\.c: proc_meminfo_ini
 @test "another initial value of existing data" {
 	refuses dcache-initial-value.patch 'create-diff-object: refused: fs/dcache\.c: sysctl_vfs_cache_pressure: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback'
 }
+
+@test "a header: refused by name, before anything is compiled" {
+	build 2 header fat-header.patch
+	output_has '^kpatch-build: refused: fs/fat/fat\.h: header files cannot be patched yet; move the change into the \.c files that need it$'
+	no_module
+}
