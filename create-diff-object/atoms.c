@@ -48,10 +48,24 @@ bool is_global_atom(const struct atom *a)
 	return false;
 }
 
+/* There are many of them, and all stay until the end. */
+static struct atom *allocate_atom(void)
+{
+	static struct atom *pool;
+	static size_t left;
+
+	if (!left) {
+		left = 256;
+		pool = xcalloc(left, sizeof(*pool));
+	}
+	left--;
+	return pool++;
+}
+
 static struct atom *new_atom(struct section *sec, size_t *room, uint64_t off, uint64_t size,
 			     enum atom_kind kind)
 {
-	struct atom *a = xcalloc(1, sizeof(*a));
+	struct atom *a = allocate_atom();
 
 	a->sec = sec;
 	a->off = off;
@@ -59,20 +73,17 @@ static struct atom *new_atom(struct section *sec, size_t *room, uint64_t off, ui
 	a->kind = kind;
 	a->entries_end = &a->entries;
 	if (sec->natoms == *room) {
-		*room = *room ? *room * 2 : 4;
+		*room = *room ? *room * 2 : 1;
 		sec->atoms = xrealloc(sec->atoms, *room, sizeof(*sec->atoms));
 	}
 	sec->atoms[sec->natoms++] = a;
 	return a;
 }
 
-/* The last atom that starts at or before off; the first one if there is none. */
-struct atom *atom_at(const struct section *sec, uint64_t off)
+static size_t atom_index_at(const struct section *sec, uint64_t off)
 {
 	size_t lo = 0, hi = sec->natoms;
 
-	if (!hi)
-		return NULL;
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
 
@@ -81,7 +92,13 @@ struct atom *atom_at(const struct section *sec, uint64_t off)
 		else
 			hi = mid;
 	}
-	return sec->atoms[lo];
+	return lo;
+}
+
+/* The last atom that starts at or before off; the first one if there is none. */
+struct atom *atom_at(const struct section *sec, uint64_t off)
+{
+	return sec->natoms ? sec->atoms[atom_index_at(sec, off)] : NULL;
 }
 
 /* The symbols of one section, in the order in which they start. */
@@ -429,17 +446,16 @@ static int64_t target_offset(const struct section *sec, const struct atom *a, co
 static struct atom *ends_at(const struct section *sec, const struct reloc *r, const struct section *in,
 			    const struct atom *target)
 {
-	const struct atom *before;
-	size_t i = 0;
+	struct atom *before;
+	size_t i;
 
 	if (target->kind != ATOM_DATA || !arch_takes_address(sec, r))
 		return NULL;
-	while (in->atoms[i] != target)
-		i++;
+	i = atom_index_at(in, target->off);
 	if (!i)
 		return NULL;
 	before = in->atoms[i - 1];
-	return before->size > 8 && before->off + before->size == target->off ? in->atoms[i - 1] : NULL;
+	return before->size > 8 && before->off + before->size == target->off ? before : NULL;
 }
 
 static void resolve_reloc(const struct section *sec, const struct atom *a, struct reloc *r)

@@ -278,6 +278,13 @@ static struct atom *next_stray(const struct section *sec, size_t *i)
 	return NULL;
 }
 
+static bool has_strays(const struct section *sec)
+{
+	size_t i = 0;
+
+	return next_stray(sec, &i);
+}
+
 static void compare_strays_of(struct diff *d, const struct section *so, const struct section *sn)
 {
 	size_t i = 0, j = 0;
@@ -301,10 +308,17 @@ static void compare_strays(struct diff *d)
 	mark_referenced(&d->orig);
 	mark_referenced(&d->patched);
 	for_each_section(&d->patched, sn)
-		compare_strays_of(d, elf_file_section(&d->orig, sn->name), sn);
-	for_each_section(&d->orig, so)
-		if (!elf_file_section(&d->patched, so->name))
-			compare_strays_of(d, so, NULL);
+		if (has_strays(sn))
+			compare_strays_of(d, elf_file_section(&d->orig, sn->name), sn);
+	for_each_section(&d->orig, so) {
+		struct section *sn;
+
+		if (!has_strays(so))
+			continue;
+		sn = elf_file_section(&d->patched, so->name);
+		if (!has_strays(sn))
+			compare_strays_of(d, so, sn);
+	}
 }
 
 int compare_objects(struct diff *d)

@@ -68,6 +68,9 @@ struct atom {
 	bool root;		/* taken for its own sake */
 	struct atom *next_taken;
 
+	/* resolve.c */
+	size_t registration;	/* its number in diff.registrations, from 1; 0: none */
+
 	/* output.c */
 	struct out_section *osec;
 	uint64_t ooff;

@@ -23,6 +23,7 @@ struct atom_list {
 struct pairing {
 	char *key;
 	bool numbered;
+	struct pairing *next_numbered;
 	struct atom_list orig, patched;
 	UT_hash_handle hh;
 };
@@ -37,6 +38,7 @@ struct family {
 struct pairer {
 	struct diff *d;
 	struct pairing *groups;
+	struct pairing *numbered, **numbered_end;	/* those of the groups that are */
 	struct family *families;
 };
 
@@ -164,10 +166,14 @@ static void add_to_group(struct pairer *p, struct atom *a, bool is_patched)
 		g = xcalloc(1, sizeof(*g));
 		g->key = key;
 		HASH_ADD_KEYPTR(hh, p->groups, g->key, strlen(g->key), g);
+		g->numbered = numbered;
+		if (numbered) {
+			*p->numbered_end = g;
+			p->numbered_end = &g->next_numbered;
+		}
 	} else {
 		free(key);
 	}
-	g->numbered = numbered;
 	push(is_patched ? &g->patched : &g->orig, a);
 	a->group = g;
 }
@@ -265,7 +271,8 @@ static void pair_nameless(struct pairer *p)
 	for_each_section(&p->d->orig, so) {
 		struct section *sn;
 
-		if (!so->natoms || !(so->table ? so->table->kind == TABLE_REGISTRY : is_code(so)))
+		if (!(so->table ? so->table->kind == TABLE_REGISTRY : is_code(so)) ||
+		    !count_nameless(so))
 			continue;
 		sn = elf_file_section(&p->d->patched, so->name);
 		if (!sn || count_nameless(sn) != count_nameless(so))
@@ -512,12 +519,9 @@ static void vote_by_references(struct side *orig, struct side *patched, bool sur
 
 static bool pair_by_votes(struct pairer *p)
 {
-	struct pairing *g, *tmp;
 	bool progress = false;
 
-	HASH_ITER(hh, p->groups, g, tmp) {
-		if (!g->numbered)
-			continue;
+	for (struct pairing *g = p->numbered; g; g = g->next_numbered)
 		for (size_t i = 0; i < g->orig.n; i++) {
 			struct atom *a = g->orig.a[i], *b = a->vote;
 
@@ -527,15 +531,22 @@ static bool pair_by_votes(struct pairer *p)
 				progress = true;
 			}
 		}
-	}
 	return progress;
 }
 
-static void forget_votes(struct elf_file *file)
+static void forget_votes_on(const struct atom_list *l)
 {
-	for_each_atom(file, a) {
-		a->vote = NULL;
-		a->vote_conflict = false;
+	for (size_t i = 0; i < l->n; i++) {
+		l->a[i]->vote = NULL;
+		l->a[i]->vote_conflict = false;
+	}
+}
+
+static void forget_votes(struct pairer *p)
+{
+	for (struct pairing *g = p->numbered; g; g = g->next_numbered) {
+		forget_votes_on(&g->orig);
+		forget_votes_on(&g->patched);
 	}
 }
 
@@ -561,15 +572,13 @@ static void collect_votes(struct pairer *p, bool sure)
 {
 	struct family *f, *tmp;
 
-	forget_votes(&p->d->orig);
-	forget_votes(&p->d->patched);
-
+	forget_votes(p);
 	HASH_ITER(hh, p->families, f, tmp)
 		vote_of_users(&f->orig, &f->patched, sure);
 	for_each_atom(&p->d->orig, a) {
 		struct atom_list orig = { .a = &a, .n = 1 }, patched = { .a = &a->twin, .n = 1 };
 
-		if (a->twin && !is_code(a->sec))
+		if (a->nrelocs && a->twin && !is_code(a->sec))
 			vote_of_users(&orig, &patched, sure);
 	}
 }
@@ -638,14 +647,11 @@ static void pair_leftovers(struct pairer *p)
 {
 	struct user_list *orig_users = list_users(&p->d->orig);
 	struct user_list *patched_users = list_users(&p->d->patched);
-	struct pairing *g, *tmp;
 
-	HASH_ITER(hh, p->groups, g, tmp) {
+	for (struct pairing *g = p->numbered; g; g = g->next_numbered) {
 		struct atom *a = NULL, *b = NULL;
 		size_t na = 0, nb = 0;
 
-		if (!g->numbered)
-			continue;
 		for (size_t i = 0; i < g->orig.n; i++)
 			if (!g->orig.a[i]->twin && !g->orig.a[i]->parent) {
 				a = g->orig.a[i];
@@ -706,6 +712,7 @@ int pair_objects(struct diff *d)
 	struct pairing *g, *gtmp;
 	struct family *f, *ftmp;
 
+	p.numbered_end = &p.numbered;
 	find_parents(&d->orig);
 	find_parents(&d->patched);
 	collect(&p, &d->orig, false);

@@ -130,10 +130,11 @@ int find_refusals(struct diff *d)
 	}
 	/* Nameless registrations, of which one side has more: there is no telling which is which. */
 	for_each_section(&d->patched, sn) {
-		struct section *so = elf_file_section(&d->orig, sn->name);
+		struct section *so;
 
 		if (!sn->table || sn->table->kind != TABLE_REGISTRY || is_init_or_exit_code(sn))
 			continue;
+		so = elf_file_section(&d->orig, sn->name);
 		if (so && so->natoms == sn->natoms)
 			continue;
 		for (size_t i = 0; i < sn->natoms; i++)

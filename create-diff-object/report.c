@@ -14,10 +14,7 @@
 
 static const struct registration *registration_of(const struct diff *d, const struct atom *a)
 {
-	for (size_t i = 0; i < d->nregistrations; i++)
-		if (d->registrations[i].atom == a)
-			return &d->registrations[i];
-	return NULL;
+	return a->registration ? &d->registrations[a->registration - 1] : NULL;
 }
 
 static void print_atoms(struct diff *d, FILE *out)

@@ -437,6 +437,7 @@ static void register_function(struct diff *d, struct atom *a)
 	d->registrations =
 		xrealloc(d->registrations, d->nregistrations + 1, sizeof(*d->registrations));
 	reg = &d->registrations[d->nregistrations++];
+	a->registration = d->nregistrations;
 	reg->atom = a;
 	reg->old_name = s->name;
 	reg->pos = pos;

@@ -8,20 +8,12 @@
 #include "diag.h"
 #include "diff.h"
 
-static bool is_registered(const struct diff *d, const struct atom *a)
-{
-	for (size_t i = 0; i < d->nregistrations; i++)
-		if (d->registrations[i].atom == a)
-			return true;
-	return false;
-}
-
 /* Registered, or a part of what is, or brought along by callers, which are changed with it. */
-static bool is_redirected(const struct diff *d, const struct atom *a)
+static bool is_redirected(const struct atom *a)
 {
 	const struct atom *top = a->parent ? a->parent : a;
 
-	return top->carried || is_registered(d, top);
+	return top->carried || top->registration;
 }
 
 static int check_changes(struct diff *d)
@@ -31,7 +23,7 @@ static int check_changes(struct diff *d)
 	for_each_atom(&d->patched, a) {
 		if (a->state == STATE_SAME)
 			continue;
-		if (a->kind == ATOM_CODE && a->state == STATE_CHANGED && !is_redirected(d, a))
+		if (a->kind == ATOM_CODE && a->state == STATE_CHANGED && !is_redirected(a))
 			err = diag_error("%s: %s: changed, but not registered; please report this",
 					 d->opt.source, atom_title(a));
 		/* New static things that no included code uses are not needed. */

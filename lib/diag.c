@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "hash.h"
 
 static const char *program = "kpatch";
 static unsigned int refusals;
@@ -51,17 +52,16 @@ static bool said_before(const char *text)
 {
 	static struct said {
 		char *text;
-		struct said *next;
+		UT_hash_handle hh;
 	} *all;
 	struct said *s;
 
-	for (s = all; s; s = s->next)
-		if (!strcmp(s->text, text))
-			return true;
+	HASH_FIND_STR(all, text, s);
+	if (s)
+		return true;
 	s = xcalloc(1, sizeof(*s));
 	s->text = xstrdup(text);
-	s->next = all;
-	all = s;
+	HASH_ADD_KEYPTR(hh, all, s->text, strlen(s->text), s);
 	return false;
 }
 

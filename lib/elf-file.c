@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -11,6 +12,47 @@
 static int libelf_error(const struct elf_file *file, const char *what)
 {
 	return diag_error("%s: %s: %s; is the file damaged?", file->path, what, elf_errmsg(-1));
+}
+
+/* FNV-1a. */
+static uint32_t hash_name(const char *name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619u;
+	return hash;
+}
+
+/* The slot of the first section of that name, or the free one where it belongs. */
+static struct section_slot *find_slot(const struct elf_file *file, const char *name, uint32_t hash)
+{
+	for (size_t i = hash;; i++) {
+		struct section_slot *slot = &file->by_name[i & file->by_name_mask];
+
+		if (!slot->index || (slot->hash == hash && !strcmp(file->sections[slot->index].name, name)))
+			return slot;
+	}
+}
+
+static void make_index(struct elf_file *file)
+{
+	size_t slots = 2;
+
+	while (slots < file->nsections * 2)
+		slots *= 2;
+	file->by_name = xcalloc(slots, sizeof(*file->by_name));
+	file->by_name_mask = slots - 1;
+	for_each_section(file, s) {
+		uint32_t hash = hash_name(s->name);
+		struct section_slot *slot;
+
+		if (s->sh.sh_type == SHT_RELA)
+			continue;
+		slot = find_slot(file, s->name, hash);
+		if (!slot->index)
+			*slot = (struct section_slot){ .hash = hash, .index = s->index };
+	}
 }
 
 static int read_sections(struct elf_file *file)
@@ -27,7 +69,7 @@ static int read_sections(struct elf_file *file)
 	file->sections[0].name = "";
 
 	for (size_t i = 1; i < n; i++) {
-		struct section *s = &file->sections[i], *same;
+		struct section *s = &file->sections[i];
 		Elf_Scn *scn = elf_getscn(file->elf, i);
 		Elf_Data *data;
 
@@ -37,9 +79,6 @@ static int read_sections(struct elf_file *file)
 		s->name = elf_strptr(file->elf, shstrndx, s->sh.sh_name);
 		if (!s->name)
 			return libelf_error(file, "section name");
-		HASH_FIND_STR(file->by_name, s->name, same);
-		if (!same)
-			HASH_ADD_KEYPTR(hh, file->by_name, s->name, strlen(s->name), s);
 		s->size = s->sh.sh_size;
 		if (s->sh.sh_type == SHT_NOBITS) {
 			/* Nothing in the file limits it, and offsets must not overflow. */
@@ -61,6 +100,7 @@ static int read_sections(struct elf_file *file)
 					  file->path, s->name);
 		s->data = data->d_buf;
 	}
+	make_index(file);
 	return 0;
 }
 
@@ -210,23 +250,59 @@ static int read_all(struct elf_file *file)
 	return 0;
 }
 
+/* All of a file at once: section by section takes a system call and an allocation for each. */
+static void *read_file(const char *path, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *image = NULL;
+	struct stat st;
+	ssize_t n;
+
+	*size = 0;
+	if (fd < 0 || fstat(fd, &st)) {
+		diag_error("%s: %s; is the path right?", path, strerror(errno));
+		goto out;
+	}
+	image = xcalloc(st.st_size, 1);
+	while (*size < (size_t)st.st_size) {
+		n = read(fd, image + *size, st.st_size - *size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			diag_error("%s: %s; is the path right?", path, strerror(errno));
+			free(image);
+			image = NULL;
+			break;
+		}
+		if (!n)
+			break;
+		*size += n;
+	}
+out:
+	if (fd >= 0)
+		close(fd);
+	return image;
+}
+
 int elf_file_open(struct elf_file *file, const char *path)
 {
-	memset(file, 0, sizeof(*file));
-	file->path = path;
-	file->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (file->fd < 0)
-		return diag_error("%s: %s; is the path right?", path, strerror(errno));
-	elf_version(EV_CURRENT);
-	file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
-	return read_all(file);
+	size_t size;
+	void *image = read_file(path, &size);
+	int err;
+
+	if (!image) {
+		memset(file, 0, sizeof(*file));
+		return -1;
+	}
+	err = elf_file_open_memory(file, path, image, size);
+	file->image = image;
+	return err;
 }
 
 int elf_file_open_memory(struct elf_file *file, const char *path, void *data, size_t size)
 {
 	memset(file, 0, sizeof(*file));
 	file->path = path;
-	file->fd = -1;
 	elf_version(EV_CURRENT);
 	file->elf = elf_memory(data, size);
 	return read_all(file);
@@ -234,7 +310,7 @@ int elf_file_open_memory(struct elf_file *file, const char *path, void *data, si
 
 void elf_file_close(struct elf_file *file)
 {
-	HASH_CLEAR(hh, file->by_name);
+	free(file->by_name);
 	for (size_t i = 0; i < file->nsections; i++) {
 		free(file->sections[i].relocs);
 		free(file->sections[i].atoms);
@@ -243,15 +319,13 @@ void elf_file_close(struct elf_file *file)
 	free(file->symbols);
 	if (file->elf)
 		elf_end(file->elf);
-	if (file->path && file->fd >= 0)
-		close(file->fd);
+	free(file->image);
 	memset(file, 0, sizeof(*file));
 }
 
 struct section *elf_file_section(const struct elf_file *file, const char *name)
 {
-	struct section *s;
+	const struct section_slot *slot = find_slot(file, name, hash_name(name));
 
-	HASH_FIND_STR(file->by_name, name, s);
-	return s;
+	return slot->index ? &file->sections[slot->index] : NULL;
 }

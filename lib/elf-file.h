@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <uthash.h>
+
+#include "hash.h"
 
 struct symbol;
 
@@ -40,7 +41,6 @@ struct section {
 	struct atom **atoms;
 	size_t natoms;
 	const struct arch_table *table;
-	UT_hash_handle hh;	/* in elf_file.by_name, if the first of its name */
 };
 
 struct symbol {
@@ -52,14 +52,24 @@ struct symbol {
 	struct symbol *next;	/* next symbol of the same atom */
 };
 
+/*
+ * Sections are many, a hundred thousand and more, and looked for by name: an open hash table, so that
+ * filling it touches no other section. Those of relocations are not in it.
+ */
+struct section_slot {
+	uint32_t hash;
+	uint32_t index;		/* 0: free */
+};
+
 struct elf_file {
 	const char *path;
-	int fd;
+	void *image;			/* the file's bytes, when elf_file_open() read them */
 	Elf *elf;
 	GElf_Ehdr eh;
 	struct section *sections;	/* [0] is the null section */
 	size_t nsections;
-	struct section *by_name;	/* hash */
+	struct section_slot *by_name;	/* hash */
+	size_t by_name_mask;
 	struct symbol *symbols;		/* [0] is the null symbol */
 	size_t nsymbols;
 };

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
+#include "hash.h"
 
 /* One symbol of the running kernel. */
 struct ksym {
