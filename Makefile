@@ -58,7 +58,7 @@ check:
 
 # ---- parts of it, and longer runs ----
 
-.PHONY: check-unit check-integration bench
+.PHONY: check-unit check-integration bench corpus
 check-unit: all
 	@test/run test/unit
 
@@ -67,6 +67,10 @@ check-integration: all
 
 bench: all
 	@test/bench/run
+
+# Needs an older version of the source that the archive still has.
+corpus: all
+	@test/corpus/run $(or $(OLD),6.1.187-1)
 
 SHELL_FILES = $(shell grep -lrE '^#!/bin/(ba)?sh|^\# shellcheck shell=' kpatch-build kmod test .ci \
 		completion --include='*' 2>/dev/null | sort)
