@@ -39,9 +39,12 @@ select_objects()
 	fi
 }
 
-# Files that no build reads.
+# Files that no build reads. Some of tools/ is compiled into the kernel, too: libbpf's relo_core.c.
 is_documentation()
 {
+	if plan_has_source "$1"; then
+		return 1
+	fi
 	case $1 in
 	Documentation/* | LICENSES/* | MAINTAINERS | CREDITS | COPYING | README | .mailmap | .gitignore | \
 		*/.gitignore | *.rst | *.txt | tools/* | samples/* | scripts/checkpatch.pl)

@@ -43,7 +43,7 @@ fake_profile()
 	PROFILE=$BATS_TEST_TMPDIR/cache/kpatch/profiles/$FAKE_RELEASE
 	src=$PROFILE/src
 	mkdir -p "$src/fs/proc" "$src/include" "$src/arch/x86/boot" "$src/arch/x86/entry/vdso" \
-		"$src/arch/x86/lib" "$src/drivers/off" "$src/kernel/sched" "$src/lib" "$PROFILE/modules" \
+		"$src/arch/x86/lib" "$src/drivers/off" "$src/kernel/sched" "$src/lib" "$src/tools/lib" "$PROFILE/modules" \
 		"$BATS_TEST_TMPDIR/tmp"
 	printf 'int one(void)\n{\n\treturn 1;\n}\n' >"$src/fs/proc/one.c"
 	printf '#include "one.h"\nint two(void)\n{\n\treturn 2;\n}\n' >"$src/fs/proc/two.c"
@@ -51,6 +51,7 @@ fake_profile()
 	printf 'int off(void)\n{\n\treturn 0;\n}\n' >"$src/drivers/off/off.c"
 	printf 'int rt(void)\n{\n\treturn 0;\n}\n' >"$src/kernel/sched/rt.c"
 	printf '#include "rt.c"\n' >"$src/kernel/sched/policy.c"
+	printf 'int relo(void)\n{\n\treturn 0;\n}\n' >"$src/tools/lib/relo.c"
 	printf 'int boot;\n' >"$src/arch/x86/boot/main.c"
 	printf 'int vdso;\n' >"$src/arch/x86/entry/vdso/vma.c"
 	printf 'nop\n' >"$src/arch/x86/lib/copy.S"
@@ -60,6 +61,7 @@ fake_profile()
 		plan_line fs/proc/one.o vmlinux "$gcc"
 		plan_line fs/proc/two.o vmlinux "$gcc"
 		plan_line kernel/sched/policy.o vmlinux "$gcc"
+		plan_line tools/lib/relo.o vmlinux "$gcc"
 	} | sort >"$PROFILE/plan"
 	printf 'kernel/sched/policy.c\trt.c\n' >"$PROFILE/c-includes"
 	printf 'kpatch-symtab\t1\nobject\tvmlinux\n' >"$PROFILE/symtab"

@@ -84,6 +84,16 @@ refuses()
 	expect 0 "object fs/proc/one.o of vmlinux from fs/proc/one.c"
 }
 
+@test "a file under tools/ is skipped, unless the kernel compiles it" {
+	{
+		new_diff tools/perf/perf.c
+		patch_of tools/lib/relo.c 's/0/7/'
+	} >fix.patch
+	run selected fix.patch
+	expect 0 "kpatch-build: note: tools/perf/perf.c: not compiled into the kernel; skipped"
+	expect 0 "object tools/lib/relo.o of vmlinux from tools/lib/relo.c"
+}
+
 @test "a patch to documentation alone changes nothing" {
 	new_diff Documentation/proc.rst >fix.patch
 	run driver -a "$FAKE_RELEASE" fix.patch
