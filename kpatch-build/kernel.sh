@@ -154,7 +154,7 @@ package_get()
 	PACKAGE_FILE=$file
 	[[ ! -e $file ]] || return 0
 	package_known "$1" "$2" ||
-		die "$1 version $2 is not in the archive (any more); run 'apt-get update', install a newer kernel and patch that, or add the snapshot.debian.org archive of that day to apt's sources"
+		die "$1 version $2 is not in the archive (any more); run 'apt-get update', install a newer kernel and patch that, or add Debian's snapshot archive of that day to apt's sources"
 	stage_doing "downloading $1 $2"
 	dir=$(mktemp -d "$PACKAGE_DIR/.get.XXXXXX") || failed "$PACKAGE_DIR" "$PACKAGE_DIR: cannot be written to"
 	TMP_FILES+=("$dir")

@@ -67,7 +67,7 @@ one_error()
 	: >"installed/linux-image-$FAKE_RELEASE 9.9.1-2"
 	: >"installed/linux-headers-$FAKE_RELEASE 9.9.1-2"
 	run driver -a "$FAKE_RELEASE" fix.patch
-	one_error "linux-source-9.9 version 9.9.1-2 is not in the archive (any more); run 'apt-get update', install a newer kernel and patch that, or add the snapshot.debian.org archive of that day to apt's sources"
+	one_error "linux-source-9.9 version 9.9.1-2 is not in the archive (any more); run 'apt-get update', install a newer kernel and patch that, or add Debian's snapshot archive of that day to apt's sources"
 }
 
 @test "the installed version counts, not the newest" {
