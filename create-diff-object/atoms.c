@@ -541,6 +541,9 @@ static int cut_section(struct diff *d, struct elf_file *file, struct section *se
 		return 0;
 	if (!is_alloc(sec))
 		return 0;
+	if (is_nobits(sec) && sec->size && (sec->table || is_code(sec)))
+		return diag_error("%s: section %s: has no contents; is the file damaged?", file->path,
+				  sec->name);
 	if (sec->table) {
 		switch (sec->table->kind) {
 		case TABLE_REGISTRY:

@@ -302,6 +302,9 @@ static int emit_orc(struct diff *d)
 
 		if (!r->sym->sec)
 			continue;
+		if (r->offset % 4 || r->offset / 4 >= o.data->natoms)
+			return diag_error("%s: section .orc_unwind_ip: a relocation is out of range; is the file damaged?",
+					  d->patched.path);
 		l = &o.lists[r->sym->sec->index];
 		if (l->n == l->room) {
 			l->room = l->room ? l->room * 2 : 8;

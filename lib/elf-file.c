@@ -174,6 +174,12 @@ static int by_offset(const void *a, const void *b)
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
+/*
+ * The kernel's largest addends take an address of its direct mapping from that of a symbol: 47 bits. Up
+ * to this limit sums of addend and offset cannot overflow.
+ */
+#define MAX_ADDEND (INT64_C(1) << 62)
+
 static int read_relocs(struct elf_file *file, struct section *rela)
 {
 	Elf_Data *data = elf_getdata(elf_getscn(file->elf, rela->index), NULL);
@@ -201,7 +207,8 @@ static int read_relocs(struct elf_file *file, struct section *rela)
 
 		if (!gelf_getrela(data, i, &gr))
 			return libelf_error(file, rela->name);
-		if (GELF_R_SYM(gr.r_info) >= file->nsymbols || gr.r_offset > s->size)
+		if (GELF_R_SYM(gr.r_info) >= file->nsymbols || gr.r_offset > s->size ||
+		    gr.r_addend > MAX_ADDEND || gr.r_addend < -MAX_ADDEND)
 			return diag_error("%s: section %s: relocation %zu is out of range; is the file damaged?",
 					  file->path, rela->name, i);
 		r->offset = gr.r_offset;

@@ -44,7 +44,7 @@ uint64_t out_section_append(struct out_section *sec, const void *data, size_t si
 	if (align > sec->align)
 		sec->align = align;
 	offset = (sec->size + align - 1) & -align;
-	if (sec->type != SHT_NOBITS && offset + size > sec->room) {
+	if (sec->type != SHT_NOBITS && (!sec->data || offset + size > sec->room)) {
 		sec->room = (offset + size) * 2;
 		sec->data = xrealloc(sec->data, sec->room, 1);
 	}
