@@ -638,6 +638,38 @@ static bool all_users_vanished(struct user_list *users, struct atom *a)
 	return true;
 }
 
+/* Members of l that have no counterpart and that nothing refers to. */
+static struct atom_list unused(const struct atom_list *l, struct user_list *users)
+{
+	struct atom_list out = { 0 };
+	struct user_list *u;
+
+	for (size_t i = 0; i < l->n; i++) {
+		HASH_FIND_PTR(users, &l->a[i], u);
+		if (!u && !l->a[i]->twin && l->a[i]->kind == ATOM_DATA)
+			push(&out, l->a[i]);
+	}
+	return out;
+}
+
+/*
+ * Variables of a macro that are there for their section only (tracepoint_string(): the compiler reads
+ * ___tp_str's initial value instead of the variable): as many on both sides are the same, in the order of
+ * their places.
+ */
+static void pair_unused(struct pairing *g, struct user_list *orig_users,
+			struct user_list *patched_users)
+{
+	struct atom_list orig = unused(&g->orig, orig_users);
+	struct atom_list patched = unused(&g->patched, patched_users);
+
+	for (size_t i = 0; orig.n == patched.n && i < orig.n; i++)
+		if (!strcmp(orig.a[i]->sec->name, patched.a[i]->sec->name))
+			join(orig.a[i], patched.a[i]);
+	free(orig.a);
+	free(patched.a);
+}
+
 /*
  * What no reference decided. One left on each side, of the same size, is the same thing if its
  * users on one side have vanished as functions of their own: they were inlined, or are not any
@@ -652,6 +684,7 @@ static void pair_leftovers(struct pairer *p)
 		struct atom *a = NULL, *b = NULL;
 		size_t na = 0, nb = 0;
 
+		pair_unused(g, orig_users, patched_users);
 		for (size_t i = 0; i < g->orig.n; i++)
 			if (!g->orig.a[i]->twin && !g->orig.a[i]->parent) {
 				a = g->orig.a[i];

@@ -847,3 +847,26 @@ klp_of()
 		refused: file.c: foo(): the original has 1 things of this name, the patched file 2; give the new one another name
 	EOT
 }
+
+@test "variables that are there for their section only, one name many times, are paired in order" {
+	body='
+		#define NOTE(text) { static const char *note __used __section("__notes_str") = text; }
+		int foo(int x)
+		{
+			NOTE("one") NOTE("two") NOTE(THIRD)
+		#ifdef PATCHED
+			x++;
+		#endif
+			return x;
+		}'
+	pair -DTHIRD='"three"' <<< "$body"
+	given_symbols orig.o note.0 note.1 note.2
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+	EOT
+	compile patched.o file.c -DPATCHED -DTHIRD='"other"'
+	cdo 2
+	[[ $stderr == *"refused: file.c: note."*": the initial value of existing data changed"* ]]
+}
