@@ -72,6 +72,16 @@ bench: all
 corpus: all
 	@test/corpus/run $(or $(OLD),6.1.187-1)
 
+# ---- fuzzing: needs clang and libclang-rt-dev, unlike the short run of "make check" ----
+
+FUZZ_SECONDS ?= 3600
+
+.PHONY: fuzz
+fuzz: all
+	@test/fuzz/run $(FUZZ_SECONDS)
+
+# ---- lint ----
+
 SHELL_FILES = $(shell grep -lrE '^#!/bin/(ba)?sh|^\# shellcheck shell=' kpatch-build kmod test .ci \
 		completion --include='*' 2>/dev/null | sort)
 

@@ -224,7 +224,7 @@ int main(int argc, char **argv)
 		options, parse, "ORIG.o PATCHED.o OBJNAME SYMTAB SYMVERS MODNAME OUTPUT.o", doc,
 		NULL, NULL, NULL
 	};
-	static struct diff d;
+	struct diff d = { 0 };
 	int status;
 
 	diag_init(argv[0]);

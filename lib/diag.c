@@ -19,6 +19,7 @@ void diag_init(const char *argv0)
 	const char *slash = strrchr(argv0, '/');
 
 	program = slash ? slash + 1 : argv0;
+	refusals = 0;
 }
 
 static void print(FILE *out, const char *kind, const char *fmt, va_list ap)

@@ -20,7 +20,7 @@ enum {
 	EXIT_UNCHANGED = 3,	/* the two objects do the same */
 };
 
-/* Name put before every message. Call first; argv0 may hold a path. */
+/* Name put before every message. Call first; argv0 may hold a path. Starts to count refusals anew. */
 void diag_init(const char *argv0);
 
 /* Print "PROGRAM: error: ..." on standard error. Returns -1, always. */
