@@ -541,6 +541,10 @@ static int cut_section(struct diff *d, struct elf_file *file, struct section *se
 		return 0;
 	if (!is_alloc(sec))
 		return 0;
+	if (sec->sh.sh_type == SHT_RELA || sec->sh.sh_type == SHT_SYMTAB ||
+	    sec->sh.sh_type == SHT_SYMTAB_SHNDX || sec->sh.sh_type == SHT_GROUP)
+		return diag_error("%s: section %s: neither code nor data, but marked to be loaded; is the file damaged?",
+				  file->path, sec->name);
 	if (is_nobits(sec) && sec->size && (sec->table || is_code(sec)))
 		return diag_error("%s: section %s: has no contents; is the file damaged?", file->path,
 				  sec->name);

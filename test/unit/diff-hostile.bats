@@ -36,7 +36,7 @@ poke()
 }
 
 # Fields of section headers, by their offset.
-readonly SH_TYPE=4 SH_OFFSET=24 SH_SIZE=32 SH_LINK=40 SH_INFO=44 SH_ADDRALIGN=48 SH_ENTSIZE=56
+readonly SH_TYPE=4 SH_FLAGS=8 SH_OFFSET=24 SH_SIZE=32 SH_LINK=40 SH_INFO=44 SH_ADDRALIGN=48 SH_ENTSIZE=56
 
 # poke_section OBJECT SECTION FIELD WIDTH VALUE
 poke_section()
@@ -93,6 +93,13 @@ tables_pair()
 		cdo 1
 		messages <<< "error: patched.o: section $section: has no contents; is the file damaged?"
 	done
+}
+
+@test "relocations that are marked to be loaded are no data" {
+	tables_pair
+	poke_section patched.o .rela.text.foo $SH_FLAGS 8 2	# SHF_ALLOC
+	cdo 1
+	messages <<< "error: patched.o: section .rela.text.foo: neither code nor data, but marked to be loaded; is the file damaged?"
 }
 
 @test "a relocation behind the last entry of the ORC table, or within one, is an error" {
