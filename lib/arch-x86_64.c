@@ -54,6 +54,7 @@ static const struct arch_table tables[] = {
 	{ "__param", TABLE_REGISTRY, NULL, NULL, 0, "the list of module parameters" },
 	{ "__modver", TABLE_REGISTRY, NULL, NULL, 0, "the module's version" },
 	{ ".modinfo", TABLE_REGISTRY, NULL, NULL, 0, "the module's description" },
+	{ ".pci_fixup*", TABLE_REGISTRY, NULL, NULL, 0, "the list of PCI quirks" },
 	{ "__tracepoints_ptrs", TABLE_REGISTRY, NULL, NULL, 0, "the list of tracepoints" },
 	{ "__tracepoints_strings", TABLE_REGISTRY, NULL, NULL, 0, "the list of tracepoints" },
 	{ "_ftrace_events", TABLE_REGISTRY, NULL, NULL, 0, "the list of trace events" },

@@ -736,3 +736,36 @@ load diff-fixtures
 	compile patched.o file.S -DPATCHED -DONLY_BAR
 	cdo 0
 }
+
+@test "a PCI quirk's hook can be changed, the list of quirks cannot" {
+	local quirk='
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+		foo:
+		9:	call __fentry__
+		#ifdef PATCHED
+			nop
+		#endif
+			ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 9b
+		.section .pci_fixup_header, "a"
+		.short 0x8086, 0x7000
+		.long foo - .'
+	asm_pair <<< "$quirk"
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+	EOT
+	run -1 has_section output.o .pci_fixup_header
+	asm_pair <<< "${quirk/0x7000/ID}"
+	compile orig.o file.S -DID=0x7000
+	compile patched.o file.S -DPATCHED -DID=0x7001
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: .pci_fixup_header+0x0: changed entry of the list of PCI quirks (section .pci_fixup_header), which the kernel has read already; leave this part out
+	EOT
+}
