@@ -135,6 +135,8 @@ compile_one()
 		flags_for_diff "${OBJ_COMPILE[$object]}"
 		# The types of the functions, for create-diff-object.
 		[[ $KERNEL_CC != gcc* || $source != *.c ]] || FLAGS+=" -aux-info '$out.aux'"
+		# For #include <kpatch-shadow.h>, which only the patch can have added.
+		[[ $side != patched ]] || FLAGS+=" -I'$INCLUDE'"
 	fi
 	plan_command "$tree" "$FLAGS -c -o '$out' '$source'" "$text" || status=$?
 	if ((status)); then

@@ -12,7 +12,8 @@ link_module()
 	local dir=$WORKDIR/link source
 	stage_begin link "$MODNAME"
 	mkdir -p "$dir"
-	reports >"$WORKDIR/report"
+	shadow_fields >"$WORKDIR/shadow-lines"
+	{ reports; cat "$WORKDIR/shadow-lines"; } >"$WORKDIR/report"
 	# Links to what the flags name: -I./include, scripts/module.lds, ./tools/objtool/objtool.
 	find "$PROFILE/src" -mindepth 1 -maxdepth 1 ! -name '.*' -exec ln -s -t "$dir" {} +
 	mkdir "$dir/kpatch" "$dir/kpatch/core"
@@ -48,6 +49,8 @@ registration_write()
 	}
 	function function_tables(    o, i)
 	{
+		if (!("vmlinux" in known))
+			print "static struct klp_func funcs_vmlinux[] = {\n\t{ }\n};\n"
 		for (o = 1; o <= objects; o++) {
 			printf "%sstatic struct klp_func funcs_%s[] = {\n", (o > 1 ? "\n" : ""), identifier(object[o])
 			for (i = 1; i <= functions; i++)
@@ -56,6 +59,27 @@ registration_write()
 					printf "\t\t.old_sympos = %d,\n\t},\n", position[i]
 				}
 			print "\t{ }\n};"
+		}
+	}
+	function shadow_table(    i, f)
+	{
+		for (i = 1; i <= fields; i++) {
+			split(shadow[i], f, "\t")
+			if (f[7] != "-")
+				printf "extern void dtor_%d(void *, void *) asm(\"%s\");\n", i, f[7]
+		}
+		print "static const struct kpatch_shadow_field shadow_fields[] = {"
+		for (i = 1; i <= fields; i++) {
+			split(shadow[i], f, "\t")
+			printf "\t{\n\t\t.name = \"%s\",\n\t\t.id = 0x%sul,\n\t\t.size = %d,\n\t\t.align = %d,\n\t\t.version = %d,\n", f[2], f[3], f[4], f[5], f[6]
+			if (f[7] != "-")
+				printf "\t\t.dtor = dtor_%d,\n", i
+			print "\t},"
+		}
+		print "\t{ }\n};"
+		for (i = 1; i <= fields; i++) {
+			split(shadow[i], f, "\t")
+			printf "MODULE_INFO(kpatch_shadow, \"%s id=%s size=%d align=%d version=%d\");\n", f[2], f[3], f[4], f[5], f[6]
 		}
 	}
 	# First the report, which may be many joined into one, then the template.
@@ -72,6 +96,8 @@ registration_write()
 				known[current] = 1
 				object[++objects] = current
 			}
+		} else if ($1 == "shadow") {
+			shadow[++fields] = $0
 		} else if ($1 == "namespace" && !($2 in imported)) {
 			imported[$2] = 1
 			namespace[++namespaces] = $2
@@ -84,13 +110,14 @@ registration_write()
 		next
 	}
 	$0 == "@FUNCTIONS@" { function_tables(); next }
+	$0 == "@SHADOW@" { shadow_table(); next }
 	$0 == "@OBJECTS@" {
-		for (o = 1; o <= objects; o++) {
-			print "\t{"
+		print "\t{\n\t\t.funcs = funcs_vmlinux,\n\t\t.callbacks = {"
+		print "\t\t\t.pre_patch = kpatch_shadow_pre_patch,\n\t\t\t.post_patch = kpatch_shadow_post_patch,"
+		print "\t\t\t.post_unpatch = kpatch_shadow_post_unpatch,\n\t\t},\n\t},"
+		for (o = 1; o <= objects; o++)
 			if (object[o] != "vmlinux")
-				printf "\t\t.name = \"%s\",\n", object[o]
-			printf "\t\t.funcs = funcs_%s,\n\t},\n", identifier(object[o])
-		}
+				printf "\t{\n\t\t.name = \"%s\",\n\t\t.funcs = funcs_%s,\n\t},\n", object[o], identifier(object[o])
 		next
 	}
 	$0 == "@NAMESPACES@" {
@@ -174,12 +201,13 @@ link_objects()
 		# Numbered names: two directories may have objects of the same name.
 		n=$((n + 1))
 		object=kpatch/diff/$(printf '%04d' "$n").o
-		ln -s "$WORKDIR/diff/${pair% *}/${pair#* }" "$WORKDIR/link/$object"
+		shadow_redirect "$WORKDIR/diff/${pair% *}/${pair#* }" "$WORKDIR/link/$object"
 		objects+=("$object")
 	done
 	while read -r object; do
 		objects+=("$object")
 	done < <(cd "$WORKDIR/link" && find kpatch -path kpatch/diff -prune -o -name '*.o' -print | sort)
+	shadow_destructors "$WORKDIR/shadow-lines" "${objects[@]/#/$WORKDIR/link/}"
 	link_flags
 	log_mark
 	link_step "linking" ld -r "${LINK_FLAGS[@]}" -o "kpatch/livepatch-$NAME.o" "${objects[@]}"
@@ -243,7 +271,8 @@ report()
 		$1 == "object" { object = $2; next }
 		$1 == "function" { printf "  changed   %s: %s()\n", object, $2; next }
 		$1 == "copy" { printf "  replaced  %s: %s() with its callers\n", object, $3; next }
-		$1 == "new" { printf "  new       %s: %s%s\n", object, $3, $2 == "function" ? "()" : ""; next }' "$WORKDIR/report"
+		$1 == "new" { printf "  new       %s: %s%s\n", object, $3, $2 == "function" ? "()" : ""; next }
+		$1 == "shadow" { printf "  field     %s: %d bytes, id %s%s\n", $2, $4, $3, $7 == "-" ? "" : ", destructor " $7 "()"; next }' "$WORKDIR/report"
 	printf '  %d bytes, %d %s reached by livepatch relocations\n' "$(stat -c %s "$RESULT")" "$relocations" \
 		"$(plural "$relocations" symbol)"
 }

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls. Their meaning is that of the kernel's functions of the same names, with three
+ * differences: all variables of an id have one size; nothing is made for a field that no enabled
+ * patch declares, or for an undeclared one when no patch is enabled at all (the call fails like an
+ * allocation); and data are aligned for their type.
+ *
+ * A writer takes the lock of the table's stripe, then that of the field, for one variable.
+ * Constructors run under both, destructors under the first, with interrupts off, as in the kernel.
+ */
+#define pr_fmt(fmt) "kpatch_shadow: " fmt
+
+#include <linux/align.h>
+#include <linux/kernel.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "shadow-store.h"
+
+/* What an undeclared variable is aligned for. A size is a multiple of its type's alignment. */
+static u32 alignment_for_size(size_t size)
+{
+	return size ? min_t(size_t, size & -size, SMP_CACHE_BYTES) : 1;
+}
+
+static void *var_data(struct shadow_var *var)
+{
+	return (char *)var + var->offset;
+}
+
+/* Under rcu_read_lock() or the lock of the key's stripe. */
+static struct shadow_var *var_find(struct shadow_root *root, u32 key, const void *obj, unsigned long id)
+{
+	struct shadow_node *n;
+
+	for (n = shadow_table_first(&root->table, key); n; n = shadow_table_next(n)) {
+		struct shadow_var *var = container_of(n, struct shadow_var, node);
+
+		if (var->obj == obj && var->id == id)
+			return var;
+	}
+	return NULL;
+}
+
+void *kpatch_shadow_get(void *obj, unsigned long id)
+{
+	struct shadow_root *root = READ_ONCE(shadow_root);
+	struct shadow_var *var;
+	void *data = NULL;
+
+	if (unlikely(!root))
+		return NULL;
+	rcu_read_lock();
+	var = var_find(root, shadow_key(obj, id), obj, id);
+	if (var)
+		data = var_data(var);
+	rcu_read_unlock();
+	return data;
+}
+
+static struct shadow_var *var_alloc(void *obj, unsigned long id, size_t size, u32 align, gfp_t gfp)
+{
+	struct shadow_var *var;
+	size_t extra = sizeof(*var) + max_t(u32, align, ARCH_KMALLOC_MINALIGN) - ARCH_KMALLOC_MINALIGN;
+
+	if (size > U32_MAX - extra)
+		return NULL;
+	var = kzalloc(extra + size, gfp);
+	if (!var)
+		return NULL;
+	var->node.key = shadow_key(obj, id);
+	var->obj = obj;
+	var->id = id;
+	var->size = size;
+	var->offset = (char *)PTR_ALIGN((char *)(var + 1), align) - (char *)var;
+	return var;
+}
+
+/* May <*, field> have a new variable of that size? Under the field's lock. */
+static int field_admits(struct shadow_root *root, struct shadow_field *field, size_t size)
+{
+	if (field->declared) {
+		if (!field->users)
+			return -ENOENT;
+	} else if (!atomic_read(&root->enabled)) {
+		return -ENOENT;
+	} else if (!field->variables) {
+		field->size = size;
+		field->align = alignment_for_size(size);
+	}
+	return field->size == size ? 0 : -EINVAL;
+}
+
+static void *wrong_size(unsigned long id, size_t size, size_t expected)
+{
+	WARN(1, "Shadow variables of id %lx have %zu bytes, not %zu\n", id, expected, size);
+	return NULL;
+}
+
+/* Is this the existing variable that the caller wants? */
+static void *var_existing(struct shadow_var *var, size_t size, bool warn_on_exist)
+{
+	if (warn_on_exist) {
+		WARN(1, "Duplicate shadow variable <%p, %lx>\n", var->obj, var->id);
+		return NULL;
+	}
+	if (unlikely(var->size != size))
+		return wrong_size(var->id, size, var->size);
+	return var_data(var);
+}
+
+static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_flags,
+			  klp_shadow_ctor_t ctor, void *ctor_data, bool warn_on_exist)
+{
+	struct shadow_root *root = READ_ONCE(shadow_root);
+	u32 key = shadow_key(obj, id), align;
+	struct shadow_var *var, *old;
+	struct shadow_field *field;
+	unsigned long flags;
+	void *data;
+	int err;
+
+	if (!root)
+		return NULL;
+	rcu_read_lock();
+	old = var_find(root, key, obj, id);
+	if (old) {
+		data = var_existing(old, size, warn_on_exist);
+		rcu_read_unlock();
+		return data;
+	}
+	rcu_read_unlock();
+
+	/* All allocations come before the locks. */
+	field = shadow_field_get(root, id, gfp_flags);
+	if (!field)
+		return NULL;
+	align = READ_ONCE(field->declared) ? READ_ONCE(field->align) : alignment_for_size(size);
+	var = var_alloc(obj, id, size, align, gfp_flags);
+	if (!var)
+		return NULL;
+	shadow_table_prepare(&root->table, key, gfp_flags);
+
+	flags = shadow_table_lock(&root->table, key);
+	old = var_find(root, key, obj, id);
+	if (old) {
+		/* The lock also keeps it: it can be freed at once when that is given back. */
+		data = var_existing(old, size, warn_on_exist);
+		shadow_table_unlock(&root->table, key, flags);
+		kfree(var);
+		return data;
+	}
+	bit_spin_lock(0, &field->lock);
+	err = field_admits(root, field, size);
+	if (err)
+		goto unlock;
+	err = ctor ? ctor(obj, var_data(var), ctor_data) : 0;
+	if (err) {
+		pr_err("Failed to construct shadow variable <%p, %lx> (%d)\n", obj, id, err);
+		err = -ECANCELED;
+		goto unlock;
+	}
+	var->field = field;
+	var->number = ++field->made;
+	list_add_tail(&var->list, &field->vars);
+	field->variables++;
+	field->bytes += size;
+	shadow_table_insert(&root->table, &var->node);
+unlock:
+	bit_spin_unlock(0, &field->lock);
+	shadow_table_unlock(&root->table, key, flags);
+	if (!err)
+		return var_data(var);
+	kfree(var);
+	return err == -EINVAL ? wrong_size(id, size, field->size) : NULL;
+}
+
+void *kpatch_shadow_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_flags,
+			  klp_shadow_ctor_t ctor, void *ctor_data)
+{
+	return get_or_alloc(obj, id, size, gfp_flags, ctor, ctor_data, true);
+}
+
+void *kpatch_shadow_get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_flags,
+				 klp_shadow_ctor_t ctor, void *ctor_data)
+{
+	return get_or_alloc(obj, id, size, gfp_flags, ctor, ctor_data, false);
+}
+
+void kpatch_shadow_free(void *obj, unsigned long id, klp_shadow_dtor_t dtor)
+{
+	struct shadow_root *root = READ_ONCE(shadow_root);
+	u32 key = shadow_key(obj, id);
+	struct shadow_var *var;
+	unsigned long flags;
+
+	if (!root)
+		return;
+	flags = shadow_table_lock(&root->table, key);
+	var = var_find(root, key, obj, id);
+	if (var) {
+		struct shadow_field *field = var->field;
+
+		bit_spin_lock(0, &field->lock);
+		list_del(&var->list);
+		field->variables--;
+		field->bytes -= var->size;
+		bit_spin_unlock(0, &field->lock);
+		shadow_table_remove(&root->table, &var->node);
+		if (dtor)
+			dtor(obj, var_data(var));
+	}
+	shadow_table_unlock(&root->table, key, flags);
+	/* Frees by the offset of "rcu": no callback, and so no pointer to one of ours. */
+	if (var)
+		kfree_rcu(var, rcu);
+}
+
+/* The oldest variable of a field, if it was there when the field had made "limit" of them. */
+static bool field_oldest(struct shadow_field *field, u64 limit, void **obj)
+{
+	unsigned long flags = shadow_bit_lock(&field->lock);
+	struct shadow_var *var = list_first_entry_or_null(&field->vars, struct shadow_var, list);
+	bool found = var && var->number <= limit;
+
+	if (found)
+		*obj = var->obj;
+	shadow_bit_unlock(&field->lock, flags);
+	return found;
+}
+
+unsigned long shadow_field_purge(struct shadow_root *root, struct shadow_field *field,
+				 klp_shadow_dtor_t dtor, bool may_sleep)
+{
+	unsigned long flags, n = 0;
+	void *obj;
+	u64 limit;
+
+	flags = shadow_bit_lock(&field->lock);
+	limit = field->made;
+	shadow_bit_unlock(&field->lock, flags);
+	/*
+	 * Who else frees the same one makes this free nothing. A younger one of the same object may
+	 * be freed in its place: it was made while this runs, so it may as well have been before.
+	 */
+	for (; field_oldest(field, limit, &obj); n++) {
+		kpatch_shadow_free(obj, field->id, dtor);
+		if (may_sleep)
+			cond_resched();
+	}
+	return n;
+}
+
+void kpatch_shadow_free_all(unsigned long id, klp_shadow_dtor_t dtor)
+{
+	struct shadow_root *root = READ_ONCE(shadow_root);
+	struct shadow_field *field = root ? shadow_field_get(root, id, 0) : NULL;
+
+	if (field)
+		shadow_field_purge(root, field, dtor, false);
+}
