@@ -272,8 +272,8 @@ static void field_end(struct shadow_root *root, struct shadow_field *f, klp_shad
 	unsigned long bytes = f->bytes, n = shadow_field_purge(root, f, dtor, true);
 
 	if (n)
-		pr_info("%s: %lu variables (%lu bytes) destroyed, %s was the last livepatch with this field\n",
-			f->name, n, bytes, module);
+		pr_info("%s: %lu variable%s (%lu bytes) destroyed, %s was the last livepatch with this field\n",
+			f->name, n, n == 1 ? "" : "s", bytes, module);
 }
 
 static void undeclared_end(struct shadow_root *root, const char *module)
@@ -287,7 +287,8 @@ static void undeclared_end(struct shadow_root *root, const char *module)
 			if (!f->declared)
 				n += shadow_field_purge(root, f, NULL, true);
 	if (n)
-		pr_info("%lu undeclared variables freed, %s was the last livepatch\n", n, module);
+		pr_info("%lu undeclared variable%s freed, %s was the last livepatch\n", n,
+			n == 1 ? "" : "s", module);
 }
 
 /* The member's patch is not enabled any more, and no task is in its code. */
