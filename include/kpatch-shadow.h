@@ -279,11 +279,12 @@ static_assert(1, "")
 	kpatch_type__##structure##__##field *kpatch_p_ = kpatch_field_get(structure, field, obj); \
 	kpatch_p_ ? *kpatch_p_ : kpatch_options__##structure##__##field.initial; })
 
-/* Flags: set returns false without memory; test_and_set whether it was set; free is kpatch_field_free. */
+/* Flags. Setting one fails, and says so with false, when there is no memory. */
 #define kpatch_flag_test(structure, flag, obj)					\
 	(kpatch_field_get(structure, flag, obj) != NULL)
-#define kpatch_flag_set(structure, flag, obj, gfp)				\
-	(kpatch_field_get_or_alloc(structure, flag, obj, gfp) != NULL)
+#define kpatch_flag_set(structure, flag, obj, gfp) ({				\
+	bool kpatch_set_ = kpatch_field_get_or_alloc(structure, flag, obj, gfp) != NULL; \
+	kpatch_set_; })
 #define kpatch_flag_clear(structure, flag, obj)					\
 	kpatch_field_free(structure, flag, obj)
 
