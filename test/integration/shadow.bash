@@ -34,3 +34,14 @@ boot_dirty()
 		grep -Eq -- "$line" "$log" || { echo "no line matches /$line/"; return 1; }
 	done
 }
+
+# test_module_as NAME SOURCE [KMOD-BUILD OPTION...]: the same, under another name.
+test_module_as()
+{
+	local name=$1 source=$2 options=()
+	shift 2
+	need_release
+	ko=$BATS_TEST_TMPDIR/$name.ko
+	[[ -z ${SHADOW_CORE:-} || $* == *--core* ]] || options+=(--core "$SHADOW_CORE")
+	"$INTEGRATION/kmod-build" "${options[@]}" "$@" "$KPATCH_TEST_RELEASE" "$ko" "$INTEGRATION/shadow/$source.c" 3>&-
+}

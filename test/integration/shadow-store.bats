@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Modules that meet in the store: who may join, what counts as a user, what is destroyed when; and all
+# of it at once. The modules play livepatches, so that a step takes no transition.
+#
+# shellcheck disable=SC2016 # the quoted $ are for the guest
+# shellcheck disable=SC2154 # test_module_as sets ko
+
+bats_require_minimum_version 1.5.0
+load common
+load shadow
+
+setup()
+{
+	need_kernel
+}
+
+@test "users are enabled patches; the last one takes the variables with it" {
+	test_module_as fake-a shadow-fake --flags "-DFAKE_SECOND"
+	test_module_as fake-b shadow-fake --flags "-DFAKE_REPLACE"
+	test_module_as fake-wide shadow-fake --flags "-DFAKE_SIZE=24"
+	test_module_as fake-named shadow-fake --flags "-DFAKE_NAME=\\\"other.field\\\""
+	rm -rf "$BATS_TEST_TMPDIR/abi"
+	cp -r "${SHADOW_CORE:-$TOP/kmod/core}" "$BATS_TEST_TMPDIR/abi"
+	sed -i 's/^#define SHADOW_ABI.*/#define SHADOW_ABI 77u/' "$BATS_TEST_TMPDIR/abi/shadow-store.h"
+	test_module_as fake-abi shadow-fake --core "$BATS_TEST_TMPDIR/abi"
+	guest_script <<-'EOF'
+		view=/sys/kernel/debug/kpatch-shadow
+		tell() { echo "$2" > "/sys/module/fake_$1/parameters/do"; }
+		told() { cat "/sys/module/fake_$1/parameters/do"; }
+		field() { cat "$view/parent.$1/users" "$view/parent.$1/variables" | xargs; }
+		refused() {
+			if insmod "/modules/fake_$1.ko" 2>/dev/null; then fail "fake_$1 was loaded"; fi
+			dmesg | grep "fake_$1: " | tail -n 1 | sed 's/^[^:]*: *//'
+		}
+		large() { awk '$1 == "kmalloc-2k" || $1 == "kmalloc-rcl-2k" { n += $2 } END { print n }' /proc/slabinfo; }
+		load fake_a
+		tell a "make 5"
+		expect "not enabled: nothing is made" "made 0, 0 destructor calls" "$(told a)"
+		tell a enable
+		tell a "make 5"
+		tell a "second 3"
+		expect "enabled" "made 3, 0 destructor calls" "$(told a)"
+		expect "one user" "1 5|1 3" "$(field field)|$(field second)"
+
+		# Who may not join.
+		expect_match "size" '^fake_wide: field parent.field has 24 bytes .*, but 8 .* in fake_a; give' "$(refused wide)"
+		expect_match "name" '^fake_named: the fields other.field and parent.field \(of fake_a\) have the same id' "$(refused named)"
+		expect_match "ABI" '^fake_abi: the livepatches that are loaded keep shadow variables of ABI 1 .*, this one.s is 77' "$(refused abi)"
+		expect "they left nothing" "1 5 1" "$(field field) $(cat $view/modules)"
+
+		# Atomic replace.
+		load fake_b
+		tell b enable
+		expect "both" "2 5" "$(field field)"
+		tell b complete
+		expect "only the new one" "1 5" "$(field field)"
+		expect "what it does not declare is destroyed" "0 0" "$(field second)"
+		expect "by the destructor of the old one" "made 3, 3 destructor calls" "$(told a)"
+		tell a "more 5"
+		expect "the replaced one still may, as long as there is a user" "1 10" "$(field field)"
+		unload fake_a
+		expect "it takes nothing with it" "1 10" "$(field field)"
+
+		# Disabled, and still loaded.
+		tell b "undeclared 4"
+		tell b disable
+		expect "no user, no variable" "0 0 0" "$(field field) $(cat $view/variables)"
+		expect "its own destructor" "made 4, 10 destructor calls" "$(told b)"
+		expect_match "undeclared ones are counted" ": 4 undeclared variables freed, fake_b was the last" "$(dmesg)"
+		tell b "make 5"
+		tell b "undeclared 5"
+		expect "nothing more is made" "made 0 0" "$(told b | cut -d , -f 1) $(cat $view/variables)"
+		load fake_wide
+		tell wide enable
+		tell wide "make 2"
+		expect "who is over has no say" "1 2" "$(field field)"
+		unload fake_b
+		unload fake_wide
+		expect_match "left without being disabled" "parent.field: 2 variables \(48 bytes\) destroyed, fake_wide" "$(dmesg)"
+		expect "no store" "" "$(ls -d $view 2>/dev/null || true)"
+
+		# Everything is given back.
+		sleep 2
+		before=$(large)
+		load fake_b
+		tell b enable
+		tell b "undeclared 3000"
+		[ $(($(large) - before)) -ge 1500 ] || fail "no memory was used"
+		unload fake_b
+		returned() { [ $(($(large) - before)) -lt 200 ]; }
+		wait_for 20 "memory comes back" returned
+	EOF
+	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-b.ko" --module "${ko%/*}/fake-wide.ko" \
+		--module "${ko%/*}/fake-named.ko" --module "${ko%/*}/fake-abi.ko" --append slub_debug=FZPU
+}
+
+@test "all calls at once, in threads and interrupts, while modules join and leave" {
+	test_module_as core-a shadow-core
+	test_module_as core-b shadow-core
+	test_module shadow-stress
+	guest_script <<-'EOF'
+		cycles=${1:-40}
+		cycle() {
+			i=0
+			while [ $i -lt $((cycles * $2)) ]; do
+				insmod /modules/core_$1.ko || fail "core_$1 cannot join"
+				rmmod core_$1 || fail "core_$1 cannot leave"
+				i=$((i + 1))
+			done
+			echo "$i" > /tmp/cycles_$1
+		}
+		both() {
+			cycle a $1 & pid=$!
+			cycle b $1
+			wait $pid
+			expect "cycles" "$((cycles * $1)) $((cycles * $1))" "$(cat /tmp/cycles_a) $(cat /tmp/cycles_b)"
+		}
+		# The store comes and goes with them.
+		both 2
+		expect "no store" "" "$(ls -d /sys/kernel/debug/kpatch-shadow 2>/dev/null || true)"
+		load shadow_stress
+		both 1
+		rmmod shadow_stress
+		expect_match "no failure" "shadow test: [0-9]+ calls, .* 0 failures" "$(dmesg)"
+		expect_no_match "no wrong variable" "not true" "$(dmesg)"
+		dmesg | grep 'shadow test:'
+	EOF
+	boot --module "${ko%/*}/core-a.ko" --module "${ko%/*}/core-b.ko" --module "$ko" \
+		--append slub_debug=FZPU --timeout "${SHADOW_TIMEOUT:-180}"
+}
