@@ -5,7 +5,7 @@
 #include "shadow-table.h"
 
 /* More variables per bucket than this: twice as many buckets. */
-#define LOAD 2
+#define LOAD 1
 
 /* The last node in front of the place of key. Under the lock of its stripe. */
 static struct shadow_node *node_before(const struct shadow_table *t, struct shadow_node *from, u32 key)

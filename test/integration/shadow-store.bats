@@ -100,7 +100,7 @@ setup()
 	test_module_as core-b shadow-core
 	test_module shadow-stress
 	guest_script <<-'EOF'
-		cycles=${1:-40}
+		cycles=${1:-10}
 		cycle() {
 			i=0
 			while [ $i -lt $((cycles * $2)) ]; do
