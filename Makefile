@@ -58,12 +58,16 @@ check:
 
 # ---- parts of it, and longer runs ----
 
-.PHONY: check-unit check-integration bench corpus
+.PHONY: check-unit check-integration bench corpus mutants
 check-unit: all
 	@test/run test/unit
 
 check-integration: all
 	@test/run test/integration
+
+# Breaks the shadow core in every way that matters and sees that the tests notice: half an hour.
+mutants: all
+	@test/mutants
 
 bench: all
 	@test/bench/run

@@ -30,7 +30,6 @@ struct shadow_field {
 	/* Under the lock, bit 0 of "lock", interrupts off; inside of a stripe's lock. */
 	unsigned long lock;
 	struct list_head vars;		/* in the order of their making */
-	u64 made;			/* variables ever made */
 	unsigned long variables, bytes;
 	u32 users;			/* enabled patches that declare it */
 	u32 size, align, version;	/* undeclared: of what is there */
@@ -43,16 +42,19 @@ struct shadow_field {
 	u64 view_id;
 };
 
-/* One shadow variable; its data follow at an offset that suits their type. */
+/*
+ * One shadow variable; its data follow at node.aux, which suits their type. As small as can be: look-ups
+ * of many variables cost what reading them costs.
+ */
 struct shadow_var {
 	struct shadow_node node;	/* first: the table's nodes are variables */
 	void *obj;
 	unsigned long id;
-	u32 size, offset;
 	struct shadow_field *field;
-	struct list_head list;		/* in the field's vars */
-	u64 number;			/* the field's "made" */
-	struct rcu_head rcu;
+	union {
+		struct list_head list;	/* in the field's vars, which all have its size */
+		struct rcu_head rcu;	/* when it is freed */
+	};
 };
 
 enum shadow_state {

@@ -41,7 +41,7 @@ int shadow_table_init(struct shadow_table *t)
 		chunk[b].key = shadow_reverse(b);
 		if (b)
 			link_after(node_before(t, chunk, chunk[b].key), &chunk[b]);
-		chunk[b].ready = 1;
+		chunk[b].aux = 1;
 	}
 	return 0;
 }
@@ -91,10 +91,10 @@ static void bucket_link(struct shadow_table *t, u32 b)
 	unsigned long flags;
 
 	flags = shadow_table_lock(t, key);
-	if (!node->ready) {
+	if (!node->aux) {
 		node->key = key;
 		link_after(node_before(t, shadow_bucket_slot(t, shadow_bucket_parent(b)), key), node);
-		smp_store_release(&node->ready, 1);
+		smp_store_release(&node->aux, 1);
 	}
 	shadow_table_unlock(t, key, flags);
 }

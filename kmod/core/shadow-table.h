@@ -31,7 +31,7 @@
 struct shadow_node {
 	struct shadow_node *next;	/* of the next higher key; written under the stripe's lock */
 	u32 key;			/* odd: a variable; even: a bucket */
-	u32 ready;			/* bucket: linked; variable: not used */
+	u32 aux;		/* bucket: linked; variable: where its data begin */
 };
 
 #define SHADOW_STRIPES		64u
@@ -79,7 +79,7 @@ static inline bool shadow_bucket_ready(const struct shadow_table *t, u32 b)
 {
 	const struct shadow_node *n = shadow_bucket_slot(t, b);
 
-	return n && smp_load_acquire(&n->ready);
+	return n && smp_load_acquire(&n->aux);
 }
 
 static inline u32 shadow_bucket_parent(u32 b)
@@ -91,10 +91,14 @@ static inline u32 shadow_bucket_parent(u32 b)
 static inline struct shadow_node *shadow_bucket(const struct shadow_table *t, u32 key)
 {
 	u32 b = shadow_reverse(key) & READ_ONCE(t->mask);
+	struct shadow_node *n;
 
-	while (unlikely(!shadow_bucket_ready(t, b)))
+	for (;;) {
+		n = shadow_bucket_slot(t, b);
+		if (likely(n && smp_load_acquire(&n->aux)))
+			return n;
 		b = shadow_bucket_parent(b);
-	return shadow_bucket_slot(t, b);
+	}
 }
 
 /*

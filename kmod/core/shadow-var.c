@@ -26,7 +26,7 @@ static u32 alignment_for_size(size_t size)
 
 static void *var_data(struct shadow_var *var)
 {
-	return (char *)var + var->offset;
+	return (char *)var + var->node.aux;
 }
 
 /* Under rcu_read_lock() or the lock of the key's stripe. */
@@ -72,8 +72,7 @@ static struct shadow_var *var_alloc(void *obj, unsigned long id, size_t size, u3
 	var->node.key = shadow_key(obj, id);
 	var->obj = obj;
 	var->id = id;
-	var->size = size;
-	var->offset = (char *)PTR_ALIGN((char *)(var + 1), align) - (char *)var;
+	var->node.aux = (char *)PTR_ALIGN((char *)(var + 1), align) - (char *)var;
 	return var;
 }
 
@@ -105,8 +104,8 @@ static void *var_existing(struct shadow_var *var, size_t size, bool warn_on_exis
 		WARN(1, "Duplicate shadow variable <%p, %lx>\n", var->obj, var->id);
 		return NULL;
 	}
-	if (unlikely(var->size != size))
-		return wrong_size(var->id, size, var->size);
+	if (unlikely(var->field->size != size))
+		return wrong_size(var->id, size, var->field->size);
 	return var_data(var);
 }
 
@@ -162,7 +161,6 @@ static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_fl
 		goto unlock;
 	}
 	var->field = field;
-	var->number = ++field->made;
 	list_add_tail(&var->list, &field->vars);
 	field->variables++;
 	field->bytes += size;
@@ -205,7 +203,7 @@ void kpatch_shadow_free(void *obj, unsigned long id, klp_shadow_dtor_t dtor)
 		bit_spin_lock(0, &field->lock);
 		list_del(&var->list);
 		field->variables--;
-		field->bytes -= var->size;
+		field->bytes -= field->size;
 		bit_spin_unlock(0, &field->lock);
 		shadow_table_remove(&root->table, &var->node);
 		if (dtor)
@@ -217,34 +215,29 @@ void kpatch_shadow_free(void *obj, unsigned long id, klp_shadow_dtor_t dtor)
 		kfree_rcu(var, rcu);
 }
 
-/* The oldest variable of a field, if it was there when the field had made "limit" of them. */
-static bool field_oldest(struct shadow_field *field, u64 limit, void **obj)
+/* The oldest variable of a field. */
+static bool field_oldest(struct shadow_field *field, void **obj)
 {
 	unsigned long flags = shadow_bit_lock(&field->lock);
 	struct shadow_var *var = list_first_entry_or_null(&field->vars, struct shadow_var, list);
-	bool found = var && var->number <= limit;
 
-	if (found)
+	if (var)
 		*obj = var->obj;
 	shadow_bit_unlock(&field->lock, flags);
-	return found;
+	return var;
 }
 
 unsigned long shadow_field_purge(struct shadow_root *root, struct shadow_field *field,
 				 klp_shadow_dtor_t dtor, bool may_sleep)
 {
-	unsigned long flags, n = 0;
+	unsigned long left = READ_ONCE(field->variables), n = 0;
 	void *obj;
-	u64 limit;
 
-	flags = shadow_bit_lock(&field->lock);
-	limit = field->made;
-	shadow_bit_unlock(&field->lock, flags);
 	/*
-	 * Who else frees the same one makes this free nothing. A younger one of the same object may
-	 * be freed in its place: it was made while this runs, so it may as well have been before.
+	 * New ones join the list's end, so this frees all that were there, and ends. Where others free some
+	 * at the same time it may take as many that are made meanwhile.
 	 */
-	for (; field_oldest(field, limit, &obj); n++) {
+	for (; left && field_oldest(field, &obj); left--, n++) {
 		kpatch_shadow_free(obj, field->id, dtor);
 		if (may_sleep)
 			cond_resched();

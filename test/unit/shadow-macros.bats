@@ -77,7 +77,7 @@ refused()
 		KPATCH_SHADOW_FIELD(parent, counter, unsigned int, .initial = 3, .version = 2);
 		KPATCH_SHADOW_FIELD(parent, text, char[16], .ctor = text_ctor, .dtor = text_dtor, .initial = "none");
 		KPATCH_SHADOW_FIELD(parent, next, struct parent *);
-		KPATCH_SHADOW_FIELD(parent, pair, struct { int a, b; }, .initial = { 1, 2 });
+		KPATCH_SHADOW_FIELD(parent, pair, struct { int a; int b; }, .initial = { 1, 2 });
 		KPATCH_SHADOW_FIELD(other, wide, struct wide, .id = 17);
 		KPATCH_SHADOW_FLAG(parent, flag);
 		KPATCH_SHADOW_STATE(total, unsigned long);
@@ -137,7 +137,7 @@ text_dtor" ]
 }
 
 @test "a pointer to another type than the field's is refused" {
-	refused "incompatible pointer type" <<-'EOF'
+	refused "incompatible return type 'long int *'" <<-'EOF'
 		KPATCH_SHADOW_FIELD(parent, counter, int);
 		long *f(struct parent *p) { return kpatch_field_get(parent, counter, p); }
 	EOF
