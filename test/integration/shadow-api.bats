@@ -3,6 +3,7 @@
 # The calls of klp_shadow_* and the macros of kpatch-shadow.h, in the running kernel, against the core.
 #
 # shellcheck disable=SC2016 # the quoted $ are for the guest
+# shellcheck disable=SC2154 # test_module sets ko
 
 bats_require_minimum_version 1.5.0
 load common

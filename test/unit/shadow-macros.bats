@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 setup()
 {
 	TOP=$(readlink -f "$BATS_TEST_DIRNAME/../..")
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return 1
 	mkdir -p linux
 	cat > linux/types.h <<-'EOF'
 		typedef unsigned int gfp_t;
