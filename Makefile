@@ -108,14 +108,15 @@ lint:
 
 INSTALL	?= install
 MANPAGES = $(wildcard man/*.1)
+MANPAGES7 = $(wildcard man/*.7)
 COMPLETIONS = $(wildcard completion/*)
 
 # The programs are called by the driver and live beside its stages; those that people call too get a
 # link in BINDIR, so that there is one copy of each.
 .PHONY: install
 install: all
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)/kmod' \
-		'$(DESTDIR)$(DATADIR)/include' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(COMPDIR)'
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)/kmod/core' \
+		'$(DESTDIR)$(DATADIR)/include' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(COMPDIR)'
 	$(INSTALL) -m 755 $(foreach p,$(PROGRAMS),$(p)/$(p)) '$(DESTDIR)$(LIBEXECDIR)'
 	$(INSTALL) -m 644 kpatch-build/*.sh kpatch-build/*.awk '$(DESTDIR)$(LIBEXECDIR)'
 	sed -e "s|^VERSION='@VERSION@'|VERSION='$(VERSION)'|" \
@@ -125,7 +126,10 @@ install: all
 	chmod 755 '$(DESTDIR)$(BINDIR)/kpatch-build'
 	for p in $(PROGRAMS); do ln -sf '$(LIBEXECDIR)'/$$p '$(DESTDIR)$(BINDIR)'/$$p; done
 	$(INSTALL) -m 644 kmod/*.in '$(DESTDIR)$(DATADIR)/kmod'
+	$(INSTALL) -m 644 kmod/core/* '$(DESTDIR)$(DATADIR)/kmod/core'
+	$(INSTALL) -m 644 include/*.h '$(DESTDIR)$(DATADIR)/include'
 	$(INSTALL) -m 644 $(MANPAGES) '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -m 644 $(MANPAGES7) '$(DESTDIR)$(MANDIR)/man7'
 	$(INSTALL) -m 644 $(COMPLETIONS) '$(DESTDIR)$(COMPDIR)'
 
 .PHONY: uninstall
@@ -133,5 +137,6 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/kpatch-build' \
 		$(foreach p,$(PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
 		$(foreach f,$(MANPAGES),'$(DESTDIR)$(MANDIR)/man1/$(notdir $(f))') \
+		$(foreach f,$(MANPAGES7),'$(DESTDIR)$(MANDIR)/man7/$(notdir $(f))') \
 		$(foreach f,$(COMPLETIONS),'$(DESTDIR)$(COMPDIR)/$(notdir $(f))')
 	rm -rf '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DATADIR)'
