@@ -53,7 +53,8 @@ shadow_declarations()
 			return s
 		}
 		BEGIN { hex = "0123456789abcdef" }
-		$1 == "r" { reloc[number($2)] = $3; next }
+		# A static function is named by its section.
+		$1 == "r" { sub(/^\.text\./, "", $3); reloc[number($2)] = $3; next }
 		{ word[n++] = $2 }
 		END {
 			for (i = 0; i < n; ) {
