@@ -189,7 +189,8 @@ link_sources()
 	local source
 	while read -r source; do
 		compile_module_source "$source" "${source%.c}.o"
-	done < <(cd "$WORKDIR/link" && find kpatch -name '*.c' | sort)
+	# The core is one unit; its other files are included.
+	done < <(cd "$WORKDIR/link" && find kpatch -maxdepth 1 -name '*.c' | sort && find kpatch/core -name core.c)
 }
 
 # link_objects: kpatch/livepatch-NAME.o from the diffed objects, in a fixed order, and our own.

@@ -10,8 +10,6 @@
  * only the new patch's post_patch runs; the old ones are still loaded then, so that their
  * destructors can be called.
  */
-#define pr_fmt(fmt) "kpatch_shadow: " fmt
-
 #include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>

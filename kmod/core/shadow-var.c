@@ -8,8 +8,6 @@
  * A writer takes the lock of the table's stripe, then that of the field, for one variable.
  * Constructors run under both, destructors under the first, with interrupts off, as in the kernel.
  */
-#define pr_fmt(fmt) "kpatch_shadow: " fmt
-
 #include <linux/align.h>
 #include <linux/kernel.h>
 #include <linux/printk.h>

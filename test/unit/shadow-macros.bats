@@ -219,3 +219,10 @@ fnv()
 	[ "$status" -eq 1 ]
 	[ "$output" = "kpatch-build: error: the fields a.b and a.c have the same id; rename one of them or give it an id of its own" ]
 }
+
+@test "a store that does not exist is refused" {
+	echo > x.patch
+	run "$TOP/kpatch-build/kpatch-build" --shadow=mine -a 6.1.0-56-cloud-amd64 -o . x.patch
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = "kpatch-build: error: --shadow=mine: must be core or kernel" ]
+}
