@@ -58,7 +58,7 @@ check:
 
 # ---- parts of it, and longer runs ----
 
-.PHONY: check-unit check-integration bench corpus mutants
+.PHONY: check-unit check-integration bench corpus mutants soak
 check-unit: all
 	@test/run test/unit
 
@@ -68,6 +68,10 @@ check-integration: all
 # Breaks the shadow core in every way that matters and sees that the tests notice: half an hour.
 mutants: all
 	@test/mutants
+
+# The store joined and left thousands of times while all calls run: an hour.
+soak: all
+	@SHADOW_CYCLES=1000 SHADOW_TIMEOUT=7200 bats -f 'all calls' test/integration/shadow-store.bats
 
 bench: all
 	@test/bench/run

@@ -100,7 +100,7 @@ setup()
 	test_module_as core-b shadow-core
 	test_module shadow-stress
 	guest_script <<-'EOF'
-		cycles=${1:-10}
+		cycles=10
 		cycle() {
 			i=0
 			while [ $i -lt $((cycles * $2)) ]; do
@@ -126,6 +126,7 @@ setup()
 		expect_no_match "no wrong variable" "not true" "$(dmesg)"
 		dmesg | grep 'shadow test:'
 	EOF
+	sed -i "s/^cycles=.*/cycles=${SHADOW_CYCLES:-10}/" "$BATS_TEST_TMPDIR/guest.sh"
 	boot --module "${ko%/*}/core-a.ko" --module "${ko%/*}/core-b.ko" --module "$ko" \
 		--append slub_debug=FZPU --timeout "${SHADOW_TIMEOUT:-180}"
 }
