@@ -48,10 +48,39 @@ between()
 	expect 0 "$(printf '\t\t.new_func = new_2_bar_isra_0,')"
 }
 
+# The vmlinux object, whose callbacks are the shadow core's.
+vmlinux_object()
+{
+	printf '\t{\n\t\t.funcs = funcs_vmlinux,\n\t\t.callbacks = {\n\t\t\t.pre_patch = kpatch_shadow_pre_patch,\n'
+	printf '\t\t\t.post_patch = kpatch_shadow_post_patch,\n\t\t\t.post_unpatch = kpatch_shadow_post_unpatch,\n\t\t},\n\t},\n'
+}
+
 @test "vmlinux has no name, a module has its own" {
 	run generate
 	[ "$(between 'klp_object objects' '^};')" = "static struct klp_object objects[] = {
-$(printf '\t{\n\t\t.funcs = funcs_vmlinux,\n\t},\n\t{\n\t\t.name = "my_mod",\n\t\t.funcs = funcs_my_mod,\n\t},\n\t{ }\n};')" ]
+$(vmlinux_object; printf '\t{\n\t\t.name = "my_mod",\n\t\t.funcs = funcs_my_mod,\n\t},\n\t{ }\n};')" ]
+}
+
+@test "a patch of a module alone has a vmlinux object without functions" {
+	printf 'kpatch-diff\t1\nobject\tmy_mod\nfunction\tfoo\t1\t__kpatch_new.my_mod.foo.1\t100\n' >"$REPORT"
+	run generate
+	[ "$status" -eq 0 ]
+	[ "$(between 'klp_object objects' '^};')" = "static struct klp_object objects[] = {
+$(vmlinux_object; printf '\t{\n\t\t.name = "my_mod",\n\t\t.funcs = funcs_my_mod,\n\t},\n\t{ }\n};')" ]
+	[ "$(between 'klp_func funcs_vmlinux' '^};')" = "static struct klp_func funcs_vmlinux[] = {
+$(printf '\t{ }\n};')" ]
+}
+
+@test "shadow fields: a table with their destructors, and a line of modinfo for each" {
+	printf 'shadow\ta.b\t00000000000000ff\t4\t8\t2\tb_dtor\nshadow\ta.c\t8000000000000001\t0\t1\t0\t-\n' >>"$REPORT"
+	run generate
+	[ "$status" -eq 0 ]
+	expect 0 'extern void dtor_1(void *, void *) asm("b_dtor");'
+	[ "$(between 'kpatch_shadow_field shadow_fields' '^};')" = "static const struct kpatch_shadow_field shadow_fields[] = {
+$(printf '\t{\n\t\t.name = "a.b",\n\t\t.id = 0x00000000000000fful,\n\t\t.size = 4,\n\t\t.align = 8,\n\t\t.version = 2,\n\t\t.dtor = dtor_1,\n\t},'
+	printf '\n\t{\n\t\t.name = "a.c",\n\t\t.id = 0x8000000000000001ul,\n\t\t.size = 0,\n\t\t.align = 1,\n\t\t.version = 0,\n\t},\n\t{ }\n};')" ]
+	expect 0 'MODULE_INFO(kpatch_shadow, "a.b id=00000000000000ff size=4 align=8 version=2");'
+	expect 0 'MODULE_INFO(kpatch_shadow, "a.c id=8000000000000001 size=0 align=1 version=0");'
 }
 
 @test "each namespace is imported once, in both spellings" {
