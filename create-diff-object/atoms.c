@@ -290,6 +290,27 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/*
+ * What an entry refers to though it uses nothing of it would tie it to its neighbour's piece: let it
+ * refer to the code that it describes instead.
+ */
+static void detach_empty_entries(struct section *sec)
+{
+	struct reloc *r = sec->relocs, *end = r + sec->nrelocs;
+
+	for (size_t i = 0; i < sec->natoms; i++) {
+		const struct atom *e = sec->atoms[i];
+
+		while (r < end && r->offset < e->off)
+			r++;
+		if (r + 1 < end && r[1].offset < e->off + e->size &&
+		    arch_entry_is_empty(sec, e->off, e->size)) {
+			r[1].sym = r->sym;
+			r[1].addend = r->addend;
+		}
+	}
+}
+
 static void cut_pool(struct elf_file *file, struct section *pool)
 {
 	uint64_t *starts = NULL, end;
@@ -466,7 +487,10 @@ static void resolve_reloc(const struct section *sec, const struct atom *a, struc
 	if (!in || !in->natoms)
 		return;
 	at = exact = target_offset(sec, a, r, false);
-	if (r->sym->atom) {
+	if (is_string_section(in) && !is_section_symbol(r->sym)) {
+		/* A string's label, even if the addend points behind its end. */
+		r->target = atom_at(in, r->sym->sym.st_value);
+	} else if (r->sym->atom) {
 		/* The symbol says what is meant, however far away the addend points. */
 		r->target = r->sym->atom;
 	} else if (in->natoms == 1) {
@@ -501,28 +525,53 @@ static void resolve_relocs(struct elf_file *file)
  * Hang each entry of a table on the code that it describes. Each begins with the place of that code;
  * if one doesn't, they were cut to the wrong size.
  */
-static int attach_entries(struct elf_file *file)
+static int attach_entries_of(struct elf_file *file, struct section *sec)
 {
-	for_each_section(file, sec) {
-		if (!sec->table || sec->table->kind != TABLE_ENTRIES)
-			continue;
-		for (size_t i = 0; i < sec->natoms; i++) {
-			struct atom *e = sec->atoms[i], *code;
+	for (size_t i = 0; i < sec->natoms; i++) {
+		struct atom *e = sec->atoms[i], *code;
 
-			if (!e->nrelocs || e->relocs[0].offset != e->off)
-				return diag_error("%s: section %s: entry %zu of 0x%lx bytes does not begin with a place in code; does the symbol table belong to this kernel?",
-						  file->path, sec->name, i, (unsigned long)e->size);
-			code = e->relocs[0].target;
-			if (!code || !is_code(code->sec))
-				continue;
-			e->describes = code;
-			*code->entries_end = e;
-			code->entries_end = &e->next_entry;
-			if (!strcmp(sec->name, ARCH_MCOUNT_SECTION))
-				code->has_fentry = true;
-		}
+		if (!e->nrelocs || e->relocs[0].offset != e->off)
+			return diag_error("%s: section %s: entry %zu of 0x%lx bytes does not begin with a place in code; does the symbol table belong to this kernel?",
+					  file->path, sec->name, i, (unsigned long)e->size);
+		code = e->relocs[0].target;
+		if (!code || !is_code(code->sec))
+			continue;
+		e->describes = code;
+		*code->entries_end = e;
+		code->entries_end = &e->next_entry;
+		if (!strcmp(sec->name, ARCH_MCOUNT_SECTION))
+			code->has_fentry = true;
 	}
 	return 0;
+}
+
+static int by_section_name(const void *a, const void *b)
+{
+	const struct section *x = *(struct section *const *)a, *y = *(struct section *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (int)x->index - (int)y->index;
+}
+
+/*
+ * Table by table in the order of their names: which table comes first in the file depends on which
+ * was used first, and must not make a difference between two functions.
+ */
+static int attach_entries(struct elf_file *file)
+{
+	struct section **tables = xcalloc(file->nsections, sizeof(*tables));
+	size_t n = 0;
+	int err = 0;
+
+	for_each_section(file, sec)
+		if (sec->table && sec->table->kind == TABLE_ENTRIES)
+			tables[n++] = sec;
+	if (n)
+		qsort(tables, n, sizeof(*tables), by_section_name);
+	for (size_t i = 0; i < n && !err; i++)
+		err = attach_entries_of(file, tables[i]);
+	free(tables);
+	return err;
 }
 
 /* The compiler's assembler aligns each paravirt entry, but does not fill up the last one. */
@@ -596,6 +645,9 @@ int cut_into_atoms(struct diff *d, struct elf_file *file)
 	if (err)
 		return -1;
 
+	for_each_section(file, sec)
+		if (sec->table && sec->table->kind == TABLE_ENTRIES)
+			detach_empty_entries(sec);
 	for_each_section(file, sec)
 		if (sec->table && sec->table->kind == TABLE_POOL && is_alloc(sec))
 			cut_pool(file, sec);

@@ -111,9 +111,25 @@ static bool same_entries(const struct atom *a, const struct atom *b)
 	return !x && !y;
 }
 
+/* Sections that the same bytes mean different things in: they decide how a variable is reached. */
+static bool same_kind_of_data(const struct section *a, const struct section *b)
+{
+	static const char *const kinds[] = { ".data..percpu", ".data..ro_after_init" };
+
+	if (is_writable(a) != is_writable(b))
+		return false;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (has_prefix(a->name, kinds[i]) != has_prefix(b->name, kinds[i]))
+			return false;
+	return true;
+}
+
 static bool same_atoms(struct atom *a, struct atom *b)
 {
 	bool same;
+
+	if (a->kind == ATOM_DATA && !same_kind_of_data(a->sec, b->sec))
+		return false;
 
 	if (a->kind != b->kind || a->size != b->size || a->entry != b->entry ||
 	    is_nobits(a->sec) != is_nobits(b->sec))
@@ -171,7 +187,8 @@ static void adopt_constants(struct diff *d)
 	do {
 		again = false;
 		for_each_atom(&d->patched, a) {
-			if (!is_constant(a) || a->state != STATE_CHANGED || a->own_copy)
+			if (a->state != STATE_CHANGED || a->own_copy || !is_constant(a) ||
+			    !is_constant(a->twin))
 				continue;
 			if (!adopt_constant(d, a))
 				diag_refuse("%s: %s: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback",
@@ -321,6 +338,41 @@ static void compare_strays(struct diff *d)
 	}
 }
 
+/* Does r refer to a place inside of a function that is replaced? */
+static bool is_inside_changed(const struct reloc *r)
+{
+	const struct atom *t = r->target;
+
+	if (!t || t->kind != ATOM_CODE || !t->twin)
+		return false;
+	if (t->parent)
+		return t->parent->state == STATE_CHANGED;
+	return t->state == STATE_CHANGED && r->target_off != (int64_t)t->entry;
+}
+
+/*
+ * A table of places inside of a function (switch statements, labels whose address is taken) belongs to
+ * this version of it, even if its bytes are the same: the kernel's leads into the old code. Returns
+ * whether there was one that was not known to be changed.
+ */
+static bool change_inner_tables(struct diff *d)
+{
+	bool news = false;
+
+	for_each_atom(&d->patched, a) {
+		if (a->kind != ATOM_DATA || !a->twin || a->own_copy || a->state != STATE_SAME)
+			continue;
+		for (size_t i = 0; i < a->nrelocs; i++)
+			if (is_inside_changed(&a->relocs[i])) {
+				a->state = STATE_CHANGED;
+				a->inner_table = true;
+				news = true;
+				break;
+			}
+	}
+	return news;
+}
+
 int compare_objects(struct diff *d)
 {
 	for_each_atom(&d->patched, a) {
@@ -343,8 +395,10 @@ int compare_objects(struct diff *d)
 		}
 	}
 	compare_strays(d);
-	adopt_constants(d);
-	spread_to_families(d);
-	carry_to_callers(d);
+	do {
+		adopt_constants(d);
+		spread_to_families(d);
+		carry_to_callers(d);
+	} while (change_inner_tables(d));
 	return 0;
 }

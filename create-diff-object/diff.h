@@ -60,6 +60,7 @@ struct atom {
 	/* compare.c */
 	enum atom_state state;	/* of atoms of the patched object */
 	bool comparing;
+	bool inner_table;	/* data: refers to the inside of a changed function */
 	bool carried;		/* changed code without ftrace entry that its callers bring along */
 	bool referenced;	/* something in its object points to it */
 

@@ -205,6 +205,7 @@ static int emit_relocs(struct diff *d, struct atom *a)
 {
 	for (size_t i = 0; i < a->nrelocs; i++) {
 		const struct reloc *r = &a->relocs[i];
+		uint64_t at;
 
 		if (!arch_reloc_width(r->type))
 			return diag_error("%s: section %s: relocation type %u is not known; was the object compiled for the kernel?",
@@ -212,6 +213,10 @@ static int emit_relocs(struct diff *d, struct atom *a)
 		if (!r->target && r->sym->sec)
 			return diag_error("%s: section %s: refers to section %s, which is not part of the kernel; please report this",
 					  d->patched.path, a->sec->name, r->sym->sec->name);
+		/* Where the assembler resolved a branch by itself, its result is still there. */
+		at = r->offset - a->off + a->ooff;
+		if (a->osec->data && at + arch_reloc_width(r->type) <= a->osec->size)
+			memset(a->osec->data + at, 0, arch_reloc_width(r->type));
 		if (!binds_to_copy(a, r)) {
 			emit_outside(d, a, r);
 		} else if (r->target->osec) {

@@ -726,7 +726,7 @@ static void report_conflicts(struct pairer *p)
 static void report_static_locals(struct pairer *p)
 {
 	for_each_atom(&p->d->orig, a) {
-		if (a->kind == ATOM_DATA && a->group && a->group->numbered && !a->twin &&
+		if (a->kind == ATOM_DATA && a->group && !a->twin && !is_global_atom(a) &&
 		    is_writable(a->sec) && !a->vote_conflict)
 			diag_warn("%s: %s: the patched file no longer has this static variable; its value is lost to the new code",
 				  p->d->opt.source, atom_title(a));

@@ -391,6 +391,12 @@ static bool same_text(const struct proof *p, const struct section *s, const stru
 	const unsigned char *image;
 	size_t n;
 
+	/* A string's label says which one is meant, even where the field points behind its end. */
+	if (!is_section_symbol(r->sym)) {
+		off = r->sym->sym.st_value;
+		value -= r->addend;
+		end = 0;
+	}
 	if (off >= in->size)
 		return true;	/* a pointer behind the last string: nothing to compare */
 	n = is_string_section(in) ? strnlen((char *)in->data + off, in->size - off) + 1 :

@@ -44,7 +44,15 @@ static void refuse_registry(const struct diff *d, const struct atom *a, bool rem
 
 static void refuse_data(const struct diff *d, const struct atom *a)
 {
-	if (a->size != a->twin->size)
+	if (a->inner_table)
+		diag_refuse("%s: %s: writable data that refers to the inside of a changed function, and the running kernel's refers to the old code; make it const, or leave this part out",
+			    d->opt.source, atom_title(a));
+	else if (is_writable(a->sec) != is_writable(a->twin->sec) ||
+		 (a->size == a->twin->size && strcmp(a->sec->name, a->twin->sec->name) &&
+		  (has_prefix(a->sec->name, ".data..") || has_prefix(a->twin->sec->name, ".data.."))))
+		diag_refuse("%s: %s: the kind of existing data changed (section %s, was %s), and the running kernel's stays what it is; give the new variable another name",
+			    d->opt.source, atom_title(a), a->sec->name, a->twin->sec->name);
+	else if (a->size != a->twin->size)
 		diag_refuse("%s: %s: the size of existing data changed from %lu to %lu bytes; keep what is new in a shadow variable or in a new variable",
 			    d->opt.source, atom_title(a), (unsigned long)a->twin->size,
 			    (unsigned long)a->size);
@@ -102,7 +110,8 @@ int find_refusals(struct diff *d)
 			continue;
 		if (a->kind == ATOM_REGISTRY)
 			refuse_registry(d, a, false);
-		else if (a->kind == ATOM_DATA && a->state == STATE_CHANGED && !is_constant(a))
+		else if (a->kind == ATOM_DATA && a->state == STATE_CHANGED &&
+			 (!is_constant(a) || !is_constant(a->twin)))
 			refuse_data(d, a);
 		else if (a->kind == ATOM_DATA && a->state == STATE_NEW && is_list(a->sec))
 			diag_refuse("%s: %s: new entry of section %s, which the kernel has read already; leave this part out",

@@ -109,6 +109,14 @@ static bool adjoin(const struct atom *before, const struct atom *t)
 	       !before->own_copy && !t->own_copy;
 }
 
+/* Code that the running kernel goes on using: a second copy of it is never wanted. */
+static bool is_unchanged_code(const struct atom *t)
+{
+	const struct atom *top = t->parent ? t->parent : t;
+
+	return t->kind == ATOM_CODE && top->twin && top->state == STATE_SAME;
+}
+
 static void take_needs(struct diff *d, struct atom *a)
 {
 	for (size_t i = 0; i < a->nrelocs; i++) {
@@ -123,6 +131,11 @@ static void take_needs(struct diff *d, struct atom *a)
 			continue;
 		if (t->kind == ATOM_DATA && !is_named(t) && is_writable(t->sec)) {
 			diag_refuse("%s: %s: refers to nameless data at %s that cannot be found in the running kernel; give it a name",
+				    d->opt.source, atom_title(a), atom_title(t));
+			continue;
+		}
+		if (is_unchanged_code(t)) {
+			diag_refuse("%s: %s: refers to the inside of %s, which did not change; leave this part out",
 				    d->opt.source, atom_title(a), atom_title(t));
 			continue;
 		}

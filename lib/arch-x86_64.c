@@ -227,6 +227,18 @@ uint32_t arch_branch_reloc(void)
 	return R_X86_64_PLT32;
 }
 
+/*
+ * struct alt_instr ends in the lengths of the instruction and of its replacement; in 5.13 and before a
+ * third one follows, and only then the structure has 13 bytes.
+ */
+bool arch_entry_is_empty(const struct section *sec, uint64_t offset, uint64_t size)
+{
+	if (!sec->table || !sec->table->struct_name || strcmp(sec->table->struct_name, "alt_instr") ||
+	    !sec->data || size < 12 || offset + size > sec->size)
+		return false;
+	return !sec->data[offset + size - (size == 13 ? 2 : 1)];
+}
+
 uint32_t arch_table_reloc(void)
 {
 	return R_X86_64_PC32;

@@ -81,6 +81,12 @@ void arch_find_branches(const struct section *sec, uint64_t start, uint64_t end,
 /* The relocation type that does to a displacement what the assembler did. */
 uint32_t arch_branch_reloc(void);
 
+/*
+ * The entry of a table at offset: does its second relocated field refer to nothing? An alternative of
+ * length 0 points to whatever stands behind it.
+ */
+bool arch_entry_is_empty(const struct section *sec, uint64_t offset, uint64_t size);
+
 /* The relocation type of position-relative fields in tables of the ORC unwinder. */
 uint32_t arch_table_reloc(void);
 
