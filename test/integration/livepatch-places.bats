@@ -54,3 +54,25 @@ setup()
 	EOF
 	boot --module "$ko"
 }
+
+@test "a function whose section others share, with a branch to a neighbour" {
+	build 0 killable sched-killable.patch
+	module_sane "$ko"
+	# The situation: in the kernel both lie in .sched.text.
+	[ "$(grep -E '^  (changed|new|replaced) ' <<< "$output")" = '  changed   vmlinux: schedule_timeout_killable()' ]
+	guest_script <<-'EOF'
+		# The module loader refuses a relocated field that is not zero.
+		load livepatch_killable
+		expect "what is patched" vmlinux/schedule_timeout_killable,1 \
+			"$(patched_functions livepatch_killable)"
+		disable livepatch_killable
+		unload livepatch_killable
+	EOF
+	boot --module "$ko"
+}
+
+@test "one changed function of a file is one registered function" {
+	build 0 fork fork-flag.patch
+	module_sane "$ko"
+	[ "$(grep -E '^  (changed|new|replaced) ' <<< "$output")" = '  changed   vmlinux: copy_process()' ]
+}
