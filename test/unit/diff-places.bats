@@ -47,7 +47,7 @@ load diff-fixtures
 	cdo 0
 	readelf -rW output.o | grep -q 'R_X86_64_PLT32 .*kpatch.sym.vmlinux.vmlinux.first,0 - 4'
 	# Each call's displacement is zero, as the module loader demands.
-	[ "$(objdump -d output.o --disassemble=second | grep -c 'e8 00 00 00 00')" -eq 3 ]
+	[ "$(objdump -d -j .text.second output.o | grep -c 'e8 00 00 00 00')" -eq 3 ]
 }
 
 @test "const or not, per-CPU or not: the running kernel's variable stays what it is" {
