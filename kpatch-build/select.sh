@@ -114,6 +114,9 @@ file_supported()
 	case $file in
 	arch/x86/boot/*)
 		refuse "$file: runs before the kernel does; boot a fixed kernel" ;;
+	arch/x86/entry/vdso/vma.c | arch/x86/entry/vdso/extable.c | arch/x86/entry/vdso/vdso32-setup.c | \
+		arch/x86/realmode/init.c)
+		;; # kernel code, in spite of the directory
 	arch/x86/entry/vdso/*)
 		refuse "$file: is part of the vdso, which runs in user space; boot a fixed kernel" ;;
 	arch/x86/purgatory/*)
@@ -268,11 +271,32 @@ patch_reason()
 		END { if (!found) print last }'
 }
 
+# object_elsewhere OBJECT: where the code of an object of the plan runs, if that is not in the kernel.
+# Some sources are compiled twice: lib/cmdline.c for the kernel and for the EFI stub. The plan
+# says vmlinux for both, as what is linked from the other copy is data in vmlinux.
+object_elsewhere()
+{
+	case $1 in
+	arch/x86/entry/vdso/vma.o | arch/x86/entry/vdso/extable.o | arch/x86/entry/vdso/vdso32-setup.o)
+		;;
+	arch/x86/entry/vdso/*)		echo "is part of the vdso, which runs in user space" ;;
+	arch/x86/purgatory/*)		echo "runs between two kernels at kexec" ;;
+	drivers/firmware/efi/libstub/*)	echo "is part of the EFI stub, which runs before the kernel" ;;
+	arch/x86/realmode/rm/*)		echo "is real-mode code, which livepatch cannot reach" ;;
+	arch/x86/boot/*)		echo "runs before the kernel does" ;;
+	esac
+}
+
 # plan_read: fills OBJECTS and OBJ_* from the plan, for the sources that were selected.
 plan_read()
 {
-	local object source modules kind compile objtool
+	local object source modules kind compile objtool elsewhere left_out=()
 	while IFS=$'\t' read -r object source modules kind compile objtool; do
+		elsewhere=$(object_elsewhere "$object")
+		if [[ -n $elsewhere ]]; then
+			left_out+=("$object" "$source" "$elsewhere")
+			continue
+		fi
 		OBJECTS+=("$object")
 		OBJ_SOURCE[$object]=$source
 		OBJ_MODULES[$object]=$modules
@@ -280,5 +304,17 @@ plan_read()
 		OBJ_OBJTOOL[$object]=$objtool
 		log "object $object of $modules ($kind)"
 	done < <(awk -F '\t' 'NR == FNR { wanted[$1] = 1; next } ($2 in wanted)' "$WORKDIR/sources" "$PROFILE/plan")
-	((${#OBJECTS[@]})) || die "internal error: no object was selected"
+	set -- "${left_out[@]}"
+	while (($#)); do
+		if ((${#OBJECTS[@]})); then
+			warning "$1: $3; this copy of $2, which does not run in the kernel, is not patched"
+		else
+			refused "$1: the code of $2 $3; boot a fixed kernel"
+		fi
+		shift 3
+	done
+	if ((${#OBJECTS[@]} == 0)); then
+		((${#left_out[@]} == 0)) || exit "$EXIT_REFUSED"
+		die "internal error: no object was selected"
+	fi
 }

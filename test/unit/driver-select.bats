@@ -102,9 +102,9 @@ refuses()
 
 @test "files that livepatch cannot reach are refused, each with the reason" {
 	refuses arch/x86/boot/main.c "runs before the kernel does; boot a fixed kernel"
-	refuses arch/x86/entry/vdso/vma.c "is part of the vdso, which runs in user space; boot a fixed kernel"
+	refuses arch/x86/entry/vdso/vgetcpu.c "is part of the vdso, which runs in user space; boot a fixed kernel"
 	refuses arch/x86/purgatory/purgatory.c "runs between two kernels at kexec; boot a fixed kernel"
-	refuses arch/x86/realmode/init.c "is real-mode code, which livepatch cannot reach; boot a fixed kernel"
+	refuses arch/x86/realmode/rm/regs.c "is real-mode code, which livepatch cannot reach; boot a fixed kernel"
 	refuses drivers/firmware/efi/libstub/x86-stub.c "is part of the EFI stub, which runs before the kernel; boot a fixed kernel"
 	refuses arch/x86/lib/copy.S "is assembler code, which livepatch cannot replace; change the C code that calls it"
 	refuses fs/proc/one.h "header files cannot be patched yet; move the change into the .c files that need it"
@@ -117,6 +117,52 @@ refuses()
 	patch_of drivers/off/off.c 's/0/7/' >fix.patch
 	run driver -a "$FAKE_RELEASE" fix.patch
 	expect 2 "kpatch-build: refused: drivers/off/off.c: is not compiled with the configuration of $FAKE_RELEASE; leave it out of the patch"
+}
+
+# copies: plan lines that compile fs/proc/one.c for other places than the kernel.
+copies()
+{
+	local object
+	for object in arch/x86/purgatory/one.o drivers/firmware/efi/libstub/lib-one.o \
+		arch/x86/entry/vdso/vone.o arch/x86/realmode/rm/one.o arch/x86/boot/compressed/one.o; do
+		printf '%s\tfs/proc/one.c\tvmlinux\tc\tgcc\t\n' "$object"
+	done
+}
+
+@test "copies of the code that do not run in the kernel are left out, each with a warning" {
+	local rest="this copy of fs/proc/one.c, which does not run in the kernel, is not patched"
+	copies >>"$PROFILE/plan"
+	patch_of fs/proc/one.c 's/1/100/' >fix.patch
+	run selected fix.patch
+	expect 0 "kpatch-build: warning: arch/x86/purgatory/one.o: runs between two kernels at kexec; $rest"
+	expect 0 "kpatch-build: warning: drivers/firmware/efi/libstub/lib-one.o: is part of the EFI stub, which runs before the kernel; $rest"
+	expect 0 "kpatch-build: warning: arch/x86/entry/vdso/vone.o: is part of the vdso, which runs in user space; $rest"
+	expect 0 "kpatch-build: warning: arch/x86/realmode/rm/one.o: is real-mode code, which livepatch cannot reach; $rest"
+	expect 0 "kpatch-build: warning: arch/x86/boot/compressed/one.o: runs before the kernel does; $rest"
+	[ "$(grep '^object ' <<<"$output")" = "object fs/proc/one.o of vmlinux from fs/proc/one.c" ]
+}
+
+@test "code of which no copy runs in the kernel is refused" {
+	copies | head -n 1 >"$PROFILE/plan"
+	patch_of fs/proc/one.c 's/1/100/' >fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 2 "kpatch-build: refused: arch/x86/purgatory/one.o: the code of fs/proc/one.c runs between two kernels at kexec; boot a fixed kernel"
+	[[ $output != *warning:* ]]
+	[ ! -e livepatch-fix.ko ]
+}
+
+@test "kernel code in the directories of the vdso and of the real-mode code is selected" {
+	local file
+	mkdir -p "$PROFILE/src/arch/x86/realmode"
+	for file in arch/x86/entry/vdso/{vma,extable,vdso32-setup} arch/x86/realmode/init; do
+		printf 'int x(void)\n{\n\treturn 1;\n}\n' >"$PROFILE/src/$file.c"
+		plan_line "$file.o" vmlinux gcc >"$PROFILE/plan"
+		patch_of "$file.c" 's/1/100/' >fix.patch
+		rm -rf work
+		run selected fix.patch
+		expect 0 "object $file.o of vmlinux from $file.c"
+		[[ $output != *warning:* ]]
+	done
 }
 
 @test "new, removed and renamed files are refused" {
