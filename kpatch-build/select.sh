@@ -125,6 +125,8 @@ file_supported()
 		refuse "$file: is real-mode code, which livepatch cannot reach; boot a fixed kernel" ;;
 	drivers/firmware/efi/libstub/*)
 		refuse "$file: is part of the EFI stub, which runs before the kernel; boot a fixed kernel" ;;
+	arch/x86/kernel/asm-offsets*.c | kernel/bounds.c)
+		refuse "$file: is compiled to make header files, not code; change the code that uses them, or boot a fixed kernel" ;;
 	init/version*.c)
 		refuse "$file: holds the version strings of one build; there is no code to patch" ;;
 	esac
