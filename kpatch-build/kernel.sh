@@ -200,3 +200,19 @@ kernel_compiler()
 		warning "$RELEASE was built with '$text', here is '$have': the code may differ"
 	fi
 }
+
+# What the running kernel says of itself; the tests replace them.
+running_release() { uname -r; }
+running_build() { uname -v; }
+
+# kernel_running_check: a kernel that was upgraded and not yet booted has the release of the running
+# one, but other code. An image given with -v is taken for the one that runs.
+kernel_running_check()
+{
+	local build
+	[[ -z $VMLINUX && $RELEASE == "$(running_release)" ]] || return 0
+	build=$(running_build)
+	if [[ $build =~ (^| )Debian\ ([^ ]+) && ${BASH_REMATCH[2]} != "$KERNEL_VERSION" ]]; then
+		die "$RELEASE: version ${BASH_REMATCH[2]} runs, but the patch would be made for $KERNEL_VERSION; boot the installed kernel, or give the image that runs with -v"
+	fi
+}

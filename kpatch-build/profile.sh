@@ -42,6 +42,7 @@ profile_get()
 	fi
 	KERNEL_VERSION=$(<"$PROFILE/version")
 	KERNEL_CC=$(<"$PROFILE/cc")
+	kernel_running_check
 	stage_end "$RELEASE, Debian $KERNEL_VERSION"
 	command -v "$KERNEL_CC" >/dev/null ||
 		die "$RELEASE was built with $KERNEL_CC, which is missing; install it: apt-get install $KERNEL_CC"

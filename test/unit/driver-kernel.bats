@@ -149,3 +149,42 @@ config_check()
 	run profile_config_check
 	expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration lacks CONFIG_LIVEPATCH; livepatches cannot be made for it"
 }
+
+# running RELEASE BUILD [VMLINUX]: the check of a profile of 6.1.192-2 against this running kernel.
+running()
+{
+	driver_source
+	RELEASE=$FAKE_RELEASE KERNEL_VERSION=6.1.192-2 VMLINUX=${3:-}
+	eval "running_release() { echo '$1'; }; running_build() { echo '$2'; }"
+	kernel_running_check
+}
+
+@test "the running kernel is of another version than the installed one" {
+	run running "$FAKE_RELEASE" '#1 SMP PREEMPT_DYNAMIC Debian 6.1.191-1 (2026-08-01)'
+	expect 1 "kpatch-build: error: $FAKE_RELEASE: version 6.1.191-1 runs, but the patch would be made for 6.1.192-2; boot the installed kernel, or give the image that runs with -v"
+	run running "$FAKE_RELEASE" '#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2~bpo11+1 (2026-08-01)'
+	[ "$status" -eq 1 ]
+}
+
+@test "the running kernel's version does not matter if it is the same, unknown, of another release, or -v is given" {
+	local old='#1 SMP PREEMPT_DYNAMIC Debian 6.1.191-1 (2026-08-01)' build
+	for build in '#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-09-01)' '#1 SMP PREEMPT_DYNAMIC @0' ''; do
+		run running "$FAKE_RELEASE" "$build"
+		[ "$status" -eq 0 ]
+		[ -z "$output" ]
+	done
+	run running 9.9.0-2-other "$old"
+	[ "$status" -eq 0 ]
+	run running "$FAKE_RELEASE" "$old" vmlinux
+	[ "$status" -eq 0 ]
+}
+
+@test "the check of the running kernel is made on a profile that is ready, without -a too" {
+	fake_profile
+	stub uname 'case $1 in -r) echo 9.9.0-1-fake ;; -v) echo "#1 SMP Debian 9.8.0-7 (2026-08-01)" ;; esac'
+	run driver fix.patch
+	expect 1 "kpatch-build: error: $FAKE_RELEASE: version 9.8.0-7 runs, but the patch would be made for 9.9.0-1; boot the installed kernel, or give the image that runs with -v"
+	stub uname 'case $1 in -r) echo 9.9.0-1-fake ;; -v) echo "#1 SMP Debian 9.9.0-1 (2026-08-01)" ;; esac'
+	run driver fix.patch
+	[[ $output == *"does not apply to the source of $FAKE_RELEASE"* ]]
+}
