@@ -179,7 +179,7 @@ diff_one()
 		cat "$text" >&2
 		((code == 0 || code == 3)) || said
 	else
-		grep -E '^[^ ]+: warning: ' "$text" >&2 || true
+		grep -E '^[^ ]+: warning: |: new static variable, ' "$text" >&2 || true
 	fi
 	if ((code == 2)); then
 		weak_hint "$text" "$object" "$target"

@@ -128,3 +128,17 @@ diff of c.o in vmlinux" ]
 	run weak_definition "$WORKDIR/x.c" m
 	[ "$status" -eq 0 ]
 }
+
+@test "of a comparison that succeeds, warnings and new static variables are shown" {
+	tool() { printf '%s\n' "$BATS_TEST_TMPDIR/cdo"; }
+	printf '#!/bin/sh\ncat <<END\n%s\n%s\n%s\nEND\n' 'a.c: f(): changed' \
+		'a.c: f(): count: new static variable, starts with its initial value' \
+		'create-diff-object: warning: a.c: something' >"$BATS_TEST_TMPDIR/cdo"
+	chmod +x "$BATS_TEST_TMPDIR/cdo"
+	new_globals() { :; }
+	SKIP_IMAGE_CHECK=0 DEBUG=0
+	run diff_one vmlinux a.o
+	[ "$status" -eq 0 ]
+	[ "$output" = 'a.c: f(): count: new static variable, starts with its initial value
+create-diff-object: warning: a.c: something' ]
+}
