@@ -48,10 +48,16 @@ profile_get()
 		die "$RELEASE was built with $KERNEL_CC, which is missing; install it: apt-get install $KERNEL_CC"
 }
 
+# profile_lock -s|-x: builders share the lock, who makes the profile has it alone.
 profile_lock()
 {
 	if ! flock -n "$1" "$PROFILE_LOCK"; then
-		note "another kpatch-build prepares $RELEASE; waiting for it"
+		# If it can be shared, it is held by builders. Asking for the other kind gives it up again.
+		if [[ $1 == -x && -e $PROFILE ]] && flock -n -s "$PROFILE_LOCK"; then
+			note "another kpatch-build uses the old profile of $RELEASE; waiting for it"
+		else
+			note "another kpatch-build prepares $RELEASE; waiting for it"
+		fi
 		job flock "$1" "$PROFILE_LOCK"
 	fi
 }

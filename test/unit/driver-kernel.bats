@@ -188,3 +188,33 @@ running()
 	run driver fix.patch
 	[[ $output == *"does not apply to the source of $FAKE_RELEASE"* ]]
 }
+
+# lock_against HELD WANTED: takes the lock while somebody holds it for a moment.
+lock_against()
+{
+	local file=$BATS_TEST_TMPDIR/lock held=$BATS_TEST_TMPDIR/held
+	driver_source
+	RELEASE=$FAKE_RELEASE
+	rm -f "$held"
+	: >"$file"
+	flock "$1" "$file" sh -c ': >"$1"; sleep 0.5' sh "$held" 3>&- &
+	until [ -e "$held" ]; do sleep 0.02; done
+	exec {PROFILE_LOCK}>"$file"
+	profile_lock "$2" 2>&1
+	flock -n "$file" true && echo "free"
+	flock -n -s "$file" true && echo "shared"
+	wait
+}
+
+@test "who waits for the lock is told what the other one does" {
+	mkdir -p "$PROFILE"
+	run lock_against -s -x
+	[ "$output" = "kpatch-build: note: another kpatch-build uses the old profile of $FAKE_RELEASE; waiting for it" ]
+	run lock_against -x -x
+	[ "$output" = "kpatch-build: note: another kpatch-build prepares $FAKE_RELEASE; waiting for it" ]
+	run lock_against -x -s
+	[ "$output" = "kpatch-build: note: another kpatch-build prepares $FAKE_RELEASE; waiting for it
+shared" ]
+	run lock_against -s -s
+	[ "$output" = "shared" ]
+}
