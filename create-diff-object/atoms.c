@@ -658,5 +658,6 @@ int cut_into_atoms(struct diff *d, struct elf_file *file)
 		slice_relocs(sec);
 	}
 	resolve_relocs(file);
+	list_uses(file);
 	return attach_entries(file);
 }

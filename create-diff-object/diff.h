@@ -32,6 +32,11 @@ enum atom_state {
 	STATE_NEW,
 };
 
+struct use {
+	struct atom *by;
+	struct reloc *reloc;
+};
+
 struct atom {
 	/* atoms.c */
 	struct section *sec;
@@ -48,6 +53,10 @@ struct atom {
 	bool has_fentry;	/* code: ftrace can redirect it */
 	bool stuck;		/* code: a branch out of it cannot be relocated */
 
+	/* uses.c */
+	struct use *uses;	/* where its object refers to it, in the order of the object */
+	size_t nuses;
+
 	/* pair.c */
 	struct atom *twin;	/* the same thing in the other object */
 	struct atom *parent;	/* foo.cold: foo */
@@ -59,10 +68,12 @@ struct atom {
 
 	/* compare.c */
 	enum atom_state state;	/* of atoms of the patched object */
-	bool comparing;
+
+	/* spread.c */
 	bool inner_table;	/* data: refers to the inside of a changed function */
 	bool carried;		/* changed code without ftrace entry that its callers bring along */
-	bool referenced;	/* something in its object points to it */
+	bool spread;		/* waits in the queue, or was there */
+	struct atom *next_spread;
 
 	/* select.c */
 	bool taken;
@@ -156,6 +167,7 @@ int prove_original(struct diff *d);
 int cut_into_atoms(struct diff *d, struct elf_file *file);
 int pair_objects(struct diff *d);
 int compare_objects(struct diff *d);
+int spread_changes(struct diff *d);
 int find_refusals(struct diff *d);
 int check_prototypes(struct diff *d);
 int select_atoms(struct diff *d);
@@ -184,6 +196,9 @@ static inline bool is_constant(const struct atom *a)
 {
 	return a->kind == ATOM_DATA && !is_writable(a->sec);
 }
+
+/* uses.c */
+void list_uses(struct elf_file *file);
 
 /* pair.c */
 /* The part of a symbol's name in front of what the compiler numbers: "foo.isra" of "foo.isra.12". */

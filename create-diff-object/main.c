@@ -196,6 +196,7 @@ static int run(struct diff *d)
 	    cut_into_atoms(d, &d->patched) ||
 	    pair_objects(d) ||
 	    compare_objects(d) ||
+	    spread_changes(d) ||
 	    find_refusals(d) ||
 	    check_prototypes(d))
 		return EXIT_ERROR;
