@@ -442,17 +442,19 @@ static void relocate_branches(struct elf_file *file, struct section *sec)
 	free(search.found);
 }
 
-/* Offset in its section of what a relocation means, seen from atom a of section sec. */
-static int64_t target_offset(const struct section *sec, const struct atom *a, const struct reloc *r,
-			     bool exact)
+/*
+ * Offset in its section of what a relocation means, seen from section sec. insn, if not NULL, is where an
+ * instruction at or before it starts: then an immediate operand behind the field is seen.
+ */
+static int64_t target_offset(const struct section *sec, const struct reloc *r, uint64_t *insn)
 {
 	int64_t at = (int64_t)r->sym->sym.st_value + r->addend;
 	int end = 4;
 
 	if (!is_code(sec) || !arch_reloc_is_pcrel(r->type))
 		return at;
-	if (exact && a && !arch_is_branch(sec, r)) {
-		end = arch_pcrel_end(sec, a->off + a->entry, r->offset);
+	if (insn && !arch_is_branch(sec, r)) {
+		end = arch_pcrel_end(sec, insn, r->offset);
 		if (end < 0)
 			end = 4;
 	}
@@ -479,14 +481,14 @@ static struct atom *ends_at(const struct section *sec, const struct reloc *r, co
 	return before->size > 8 && before->off + before->size == target->off ? before : NULL;
 }
 
-static void resolve_reloc(const struct section *sec, const struct atom *a, struct reloc *r)
+static void resolve_reloc(const struct section *sec, struct reloc *r, uint64_t *insn)
 {
 	struct section *in = r->sym->sec;
 	int64_t at, exact;
 
 	if (!in || !in->natoms)
 		return;
-	at = exact = target_offset(sec, a, r, false);
+	at = exact = target_offset(sec, r, NULL);
 	if (is_string_section(in) && !is_section_symbol(r->sym)) {
 		/* A string's label, even if the addend points behind its end. */
 		r->target = atom_at(in, r->sym->sym.st_value);
@@ -501,7 +503,7 @@ static void resolve_reloc(const struct section *sec, const struct atom *a, struc
 		 * displacement can make the difference, so look at the instruction where it may.
 		 */
 		if (at < 0 || atom_at(in, at) != atom_at(in, at + 4))
-			exact = target_offset(sec, a, r, true);
+			exact = target_offset(sec, r, insn);
 		r->target = atom_at(in, exact < 0 ? 0 : exact);
 		if (exact == (int64_t)r->target->off)
 			r->before = ends_at(sec, r, in, r->target);
@@ -515,9 +517,10 @@ static void resolve_relocs(struct elf_file *file)
 	for_each_section(file, sec)
 		for (size_t i = 0; i < sec->natoms; i++) {
 			struct atom *a = sec->atoms[i];
+			uint64_t insn = a->off + a->entry;
 
 			for (size_t j = 0; j < a->nrelocs; j++)
-				resolve_reloc(sec, a, &a->relocs[j]);
+				resolve_reloc(sec, &a->relocs[j], &insn);
 		}
 }
 

@@ -65,6 +65,7 @@ struct atom {
 	struct pairing *group;	/* while pairing */
 	struct atom *vote;	/* while pairing: what references say its twin is */
 	bool vote_conflict;
+	size_t mention;		/* while pairing: its place in the list of mentions that holds it */
 
 	/* compare.c */
 	enum atom_state state;	/* of atoms of the patched object */
@@ -159,6 +160,7 @@ struct diff {
 	struct registration *registrations;
 	size_t nregistrations;
 	struct reach *reaches;		/* hash */
+	struct name_set *depends;	/* modules that the patched one depends on, itself among them */
 	struct elf_out out;
 };
 

@@ -276,10 +276,16 @@ static void orc_add(struct orc *o, const struct atom *a, uint64_t at, const void
 static void orc_for_atom(struct orc *o, const struct atom *a)
 {
 	const struct orc_list *l = &o->lists[a->sec->index];
-	size_t i = 0;
+	size_t i = 0, hi = l->n;
 
-	while (i < l->n && l->e[i].off < a->off)
-		i++;
+	while (i < hi) {
+		size_t mid = i + (hi - i) / 2;
+
+		if (l->e[mid].off < a->off)
+			i = mid + 1;
+		else
+			hi = mid;
+	}
 	if (i && (i == l->n || l->e[i].off > a->off))
 		orc_add(o, a, 0, o->data->data + l->e[i - 1].index * o->size);
 	for (; i < l->n && l->e[i].off < a->off + a->size; i++)

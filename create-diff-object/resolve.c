@@ -106,26 +106,39 @@ static const char *objname_of(const struct diff *d)
 	return d->opt.objname;
 }
 
+static void add_dependency(struct diff *d, const char *name, size_t n)
+{
+	struct name_set *s;
+
+	HASH_FIND(hh, d->depends, name, n, s);
+	if (s || !n)
+		return;
+	s = xcalloc(1, sizeof(*s));
+	s->name = xcalloc(n + 1, 1);
+	memcpy(s->name, name, n);
+	HASH_ADD_KEYPTR(hh, d->depends, s->name, n, s);
+}
+
 /* Is owner a module that the patched one depends on already? */
 static bool depends_on(struct diff *d, const char *owner)
 {
-	size_t n = strlen(owner);
+	struct name_set *s;
 
-	if (!strcmp(owner, d->opt.objname))
-		return true;
-	for (const char *p = d->opt.depends; p && *p; p += strcspn(p, ","), p += *p == ',')
-		if (!strncmp(p, owner, n) && (p[n] == ',' || !p[n]))
-			return true;
-	for_each_symbol(&d->orig, s) {
-		const struct export *e;
+	if (!d->depends) {
+		add_dependency(d, d->opt.objname, strlen(d->opt.objname));
+		for (const char *p = d->opt.depends; p && *p; p += strcspn(p, ","), p += *p == ',')
+			add_dependency(d, p, strcspn(p, ","));
+		for_each_symbol(&d->orig, sym) {
+			const struct export *e = NULL;
 
-		if (!is_undefined(s) || !*s->name)
-			continue;
-		e = exports_find(&d->exports, s->name);
-		if (e && !strcmp(e->owner, owner))
-			return true;
+			if (is_undefined(sym) && *sym->name)
+				e = exports_find(&d->exports, sym->name);
+			if (e)
+				add_dependency(d, e->owner, strlen(e->owner));
+		}
 	}
-	return false;
+	HASH_FIND_STR(d->depends, owner, s);
+	return s;
 }
 
 /*

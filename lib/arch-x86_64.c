@@ -184,11 +184,13 @@ static bool decode(const struct section *sec, uint64_t at, uint64_t end, ZydisDe
 		ZydisDecoderDecodeInstruction(&decoder, NULL, sec->data + at, end - at, insn));
 }
 
-int arch_pcrel_end(const struct section *sec, uint64_t start, uint64_t offset)
+int arch_pcrel_end(const struct section *sec, uint64_t *start, uint64_t offset)
 {
 	ZydisDecodedInstruction insn;
+	uint64_t at = *start;
 
-	for (uint64_t at = start; at < offset;) {
+	while (at < offset) {
+		*start = at;
 		if (!decode(sec, at, sec->size, &insn)) {
 			at++;
 			continue;

@@ -64,10 +64,10 @@ bool arch_takes_address(const struct section *sec, const struct reloc *r);
 /*
  * Position-relative fields count from the end of their instruction, which is 4 bytes behind the
  * field's start, or more if an immediate operand follows. Returns that distance for a field at
- * offset, decoding the code that starts at start (an instruction's first byte); -1 when it cannot
- * be decoded.
+ * offset, decoding the code that starts at *start (an instruction's first byte); -1 when it cannot
+ * be decoded. *start moves on to the instruction that has the field, for the next field behind it.
  */
-int arch_pcrel_end(const struct section *sec, uint64_t start, uint64_t offset);
+int arch_pcrel_end(const struct section *sec, uint64_t *start, uint64_t offset);
 
 /*
  * The assembler resolves branches between functions of one section by itself. Calls fn for each

@@ -436,6 +436,33 @@ load diff-fixtures
 	cdo 3
 }
 
+@test "a nameless thing that refers to itself is not equal to a longer ring" {
+	asm_pair <<-'EOT'
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+	foo:	call __fentry__
+		mov $.Lring, %rax
+		ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad foo
+		.section .rodata.first, "a"
+	.Lring:	.quad 1
+	#ifdef PATCHED
+		.quad .Lsecond
+		.section .rodata.second, "a"
+	.Lsecond: .quad 2
+	#endif
+		.quad .Lring
+	EOT
+	given_symbols orig.o foo
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+	EOT
+}
+
 @test "a relocation that ends at another place is a change" {
 	pair <<-'EOT'
 		static int a[8];

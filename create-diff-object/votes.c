@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Part of the second pass: who is who among things that the compiler has numbered? Those that refer to
+ * them decide: what the two versions of a function (with its clones and its cold part) or of a
+ * variable refer to is the same thing, if there is no doubt which one.
+ *
+ * Each such pair of users is a voter, and has a ballot for each group of which it mentions members. The
+ * only member that it mentions is surer than one of several, for inlining changes their order: so
+ * sure votes are counted first, in all groups, and what they pair is out of the running. Two voters that
+ * disagree leave a thing without a counterpart.
+ */
+#include <stdlib.h>
+
+#include "diag.h"
+#include "pair.h"
+
+/* What a voter says of one member. */
+struct mention {
+	struct atom *a;
+	uint64_t usage;		/* a sum over all places: which instruction, which part of it */
+	size_t nth;		/* mentioned as the first, second, ... */
+	size_t rank;		/* by number among those that are mentioned */
+	bool lost;		/* and without a counterpart */
+};
+
+struct mentions {
+	struct mention *m;
+	size_t n, room;
+};
+
+/* What one voter says of one group. */
+struct ballot {
+	const void *voter;
+	struct mentions orig, patched;
+	struct ballot *next;
+};
+
+/* One half of a ballot, without those that have their counterpart, in several orders. */
+struct running {
+	struct mention **in_order, **by_size, **by_usage;
+	size_t n;
+};
+
+struct election {
+	struct pairing *sure, **sure_end;
+	struct pairing *unsure, **unsure_end;
+};
+
+static void enqueue(struct election *e, struct pairing *g)
+{
+	if (!g->in_sure) {
+		g->in_sure = true;
+		g->next_sure = NULL;
+		*e->sure_end = g;
+		e->sure_end = &g->next_sure;
+	}
+	if (!g->in_unsure) {
+		g->in_unsure = true;
+		g->next_unsure = NULL;
+		*e->unsure_end = g;
+		e->unsure_end = &g->next_unsure;
+	}
+}
+
+static struct pairing *next_sure(struct election *e)
+{
+	struct pairing *g = e->sure;
+
+	if (g) {
+		e->sure = g->next_sure;
+		e->sure_end = e->sure ? e->sure_end : &e->sure;
+		g->in_sure = false;
+	}
+	return g;
+}
+
+static struct pairing *next_unsure(struct election *e)
+{
+	struct pairing *g = e->unsure;
+
+	if (g) {
+		e->unsure = g->next_unsure;
+		e->unsure_end = e->unsure ? e->unsure_end : &e->unsure;
+		g->in_unsure = false;
+	}
+	return g;
+}
+
+static struct ballot *open_ballot(struct election *e, struct pairing *g, const void *voter)
+{
+	if (!g->open || g->open->voter != voter) {
+		g->open = xcalloc(1, sizeof(*g->open));
+		g->open->voter = voter;
+		if (!g->ballots)
+			g->ballots_end = &g->ballots;
+		*g->ballots_end = g->open;
+		g->ballots_end = &g->open->next;
+		enqueue(e, g);
+	}
+	return g->open;
+}
+
+static struct mention *mention(struct mentions *l, struct atom *a)
+{
+	/* The atom knows where it stands, if that was on this list. */
+	if (a->mention < l->n && l->m[a->mention].a == a)
+		return &l->m[a->mention];
+	if (l->n == l->room) {
+		l->room = l->room ? l->room * 2 : 1;
+		l->m = xrealloc(l->m, l->room, sizeof(*l->m));
+	}
+	a->mention = l->n;
+	l->m[l->n] = (struct mention){ .a = a, .usage = a->size };
+	return &l->m[l->n++];
+}
+
+/* How is a thing used by this relocation? */
+static uint64_t usage_hash(const struct atom *user, const struct reloc *r)
+{
+	uint64_t h = r->type * 1099511628211u + (uint64_t)r->target_off;
+
+	/* Opcode and ModRM byte. */
+	if (is_code(user->sec) && r->offset >= user->off + 2)
+		h = h * 1099511628211u + user->sec->data[r->offset - 2] * 256u +
+		    user->sec->data[r->offset - 1];
+	return h * 1099511628211u;
+}
+
+static void ask_one(struct election *e, const struct atom *user, const void *voter, bool patched)
+{
+	for (size_t i = 0; i < user->nrelocs; i++) {
+		const struct reloc *r = &user->relocs[i];
+		struct atom *t = r->target;
+		struct ballot *b;
+
+		if (!t || t->twin || !t->group || !t->group->numbered || t->parent)
+			continue;
+		b = open_ballot(e, t->group, voter);
+		mention(patched ? &b->patched : &b->orig, t)->usage += usage_hash(user, r);
+	}
+}
+
+static void ask(struct election *e, const void *voter, const struct atom_list *orig,
+		const struct atom_list *patched)
+{
+	for (size_t i = 0; i < orig->n; i++)
+		ask_one(e, orig->a[i], voter, false);
+	for (size_t i = 0; i < patched->n; i++)
+		ask_one(e, patched->a[i], voter, true);
+}
+
+/* The two versions of a variable that has a counterpart say what is who among what it refers to. */
+static void ask_data(struct election *e, struct atom *orig)
+{
+	struct atom_list o = { .a = &orig, .n = 1 }, p = { .a = &orig->twin, .n = 1 };
+
+	if (orig->nrelocs && orig->twin && !is_code(orig->sec))
+		ask(e, orig, &o, &p);
+}
+
+static int by_size(const void *x, const void *y)
+{
+	const struct mention *a = *(struct mention *const *)x, *b = *(struct mention *const *)y;
+
+	return (a->a->size > b->a->size) - (a->a->size < b->a->size);
+}
+
+static int by_usage(const void *x, const void *y)
+{
+	const struct mention *a = *(struct mention *const *)x, *b = *(struct mention *const *)y;
+
+	return (a->usage > b->usage) - (a->usage < b->usage);
+}
+
+static int by_number(const void *x, const void *y)
+{
+	const struct mention *a = *(struct mention *const *)x, *b = *(struct mention *const *)y;
+
+	return strverscmp(atom_name(a->a), atom_name(b->a));
+}
+
+/* The only one of a sorted list that compares equal, or NULL. */
+static struct mention *only_one(struct mention **sorted, size_t n, struct mention *like,
+				int (*compare)(const void *, const void *))
+{
+	struct mention **found = bsearch(&like, sorted, n, sizeof(*sorted), compare);
+
+	if (!found || (found > sorted && !compare(&like, found - 1)) ||
+	    (found + 1 < sorted + n && !compare(&like, found + 1)))
+		return NULL;
+	return *found;
+}
+
+static void start_running(struct running *run, struct mentions *all)
+{
+	run->n = 0;
+	run->in_order = xcalloc(3 * all->n, sizeof(*run->in_order));
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->m[i].a->twin)
+			continue;
+		all->m[i].nth = run->n;
+		all->m[i].lost = false;
+		run->in_order[run->n++] = &all->m[i];
+	}
+	run->by_size = run->in_order + all->n;
+	run->by_usage = run->by_size + all->n;
+	if (run->n < 2) {
+		if (run->n)
+			run->by_size[0] = run->by_usage[0] = run->in_order[0];
+		return;
+	}
+	memcpy(run->by_size, run->in_order, run->n * sizeof(*run->by_size));
+	memcpy(run->by_usage, run->in_order, run->n * sizeof(*run->by_usage));
+	/* The compiler numbers them in the order of the source, or against it. */
+	qsort(run->by_size, run->n, sizeof(*run->by_size), by_number);
+	for (size_t i = 0; i < run->n; i++)
+		run->by_size[i]->rank = i && !by_number(&run->by_size[i - 1], &run->by_size[i]) ?
+						run->by_size[i - 1]->rank : i;
+	qsort(run->by_size, run->n, sizeof(*run->by_size), by_size);
+	qsort(run->by_usage, run->n, sizeof(*run->by_usage), by_usage);
+}
+
+/*
+ * Which one is m? The compiler moves references about, so that their order alone proves nothing: the
+ * order of the numbers must say the same. If it doesn't, or if there are more on one side, the way
+ * in which they are used decides.
+ */
+static struct mention *counterpart(const struct running *from, const struct running *to,
+				   struct mention *m)
+{
+	struct mention *n;
+
+	if (from->n == to->n) {
+		n = to->in_order[m->nth];
+		if (n->rank == m->rank)
+			return n;
+	} else if (only_one(from->by_size, from->n, m, by_size)) {
+		n = only_one(to->by_size, to->n, m, by_size);
+		if (n)
+			return n;
+	}
+	if (!only_one(from->by_usage, from->n, m, by_usage))
+		return NULL;
+	return only_one(to->by_usage, to->n, m, by_usage);
+}
+
+static void vote(struct atom *orig, struct atom *patched)
+{
+	if (orig->vote && orig->vote != patched)
+		orig->vote_conflict = true;
+	if (patched->vote && patched->vote != orig)
+		patched->vote_conflict = true;
+	orig->vote = patched;
+	patched->vote = orig;
+}
+
+/*
+ * What has no counterpart is one of those of its size, or none: nobody knows.
+ */
+static void leave_open(const struct running *orig, const struct running *patched)
+{
+	size_t j = 0;
+
+	for (size_t i = 0; i < orig->n; i++) {
+		if (!orig->by_size[i]->lost)
+			continue;
+		orig->by_size[i]->a->vote_conflict = true;
+		while (j < patched->n && by_size(&patched->by_size[j], &orig->by_size[i]) < 0)
+			j++;
+		for (; j < patched->n && !by_size(&patched->by_size[j], &orig->by_size[i]); j++)
+			patched->by_size[j]->a->vote_conflict = true;
+	}
+}
+
+static void count_ballot(struct ballot *b, bool sure)
+{
+	struct running orig, patched;
+
+	start_running(&orig, &b->orig);
+	start_running(&patched, &b->patched);
+	for (size_t i = 0; patched.n && i < orig.n && !(sure && (orig.n > 1 || patched.n > 1)); i++) {
+		struct mention *m = orig.in_order[i], *n = counterpart(&orig, &patched, m);
+
+		m->lost = !n;
+		if (n)
+			vote(m->a, n->a);
+	}
+	leave_open(&orig, &patched);
+	free(orig.in_order);
+	free(patched.in_order);
+}
+
+static void forget_votes_on(const struct atom_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		l->a[i]->vote = NULL;
+		l->a[i]->vote_conflict = false;
+	}
+}
+
+/* Whether something found its counterpart: then there may be more to find. */
+static bool hold(struct election *e, struct pairing *g, bool sure)
+{
+	bool progress = false;
+
+	forget_votes_on(&g->orig);
+	forget_votes_on(&g->patched);
+	for (struct ballot *b = g->ballots; b; b = b->next)
+		count_ballot(b, sure);
+	for (size_t i = 0; i < g->orig.n; i++) {
+		struct atom *a = g->orig.a[i], *b = a->vote;
+
+		if (a->twin || !b || b->twin || b->vote != a || a->vote_conflict || b->vote_conflict)
+			continue;
+		join(a, b);
+		ask_data(e, a);
+		progress = true;
+	}
+	return progress;
+}
+
+static void free_ballots(struct pairing *g)
+{
+	for (struct ballot *b = g->ballots, *next; b; b = next) {
+		next = b->next;
+		free(b->orig.m);
+		free(b->patched.m);
+		free(b);
+	}
+	g->ballots = NULL;
+}
+
+void pair_by_votes(struct pairer *p)
+{
+	struct election e = { .sure_end = &e.sure, .unsure_end = &e.unsure };
+	struct family *f, *tmp;
+	struct pairing *g;
+
+	HASH_ITER(hh, p->families, f, tmp)
+		ask(&e, f, &f->orig, &f->patched);
+	for_each_atom(&p->d->orig, a)
+		ask_data(&e, a);
+	for (;;) {
+		bool sure = e.sure;
+
+		g = sure ? next_sure(&e) : next_unsure(&e);
+		if (!g)
+			break;
+		if (hold(&e, g, sure))
+			enqueue(&e, g);
+	}
+	for (g = p->numbered; g; g = g->next_numbered)
+		free_ballots(g);
+}
