@@ -153,7 +153,7 @@ struct diff {
 	struct symtab vmlinux_symtab;	/* empty when that is vmlinux itself, or not given */
 	struct module_symtab *module_symtabs;	/* hash; those that were needed */
 	struct exports exports;
-	struct proof *proof;			/* place.c; NULL: none */
+	struct proof *proof;			/* prove.c; NULL: none */
 	struct name_set *elsewhere;	/* new global names of the other objects of the patch */
 
 	struct atom *taken, **taken_end;	/* in the order of taking */
@@ -206,13 +206,15 @@ void list_uses(struct elf_file *file);
 /* The part of a symbol's name in front of what the compiler numbers: "foo.isra" of "foo.isra.12". */
 char *name_key(const char *name);
 
-/* place.c */
+/* prove.c */
+enum proven {
+	PROVEN_NOT,	/* its place is not known with certainty */
+	PROVEN,
+	PROVEN_OTHER,	/* its place is known, and the kernel has another symbol of this name, or none */
+};
 void proof_free(struct proof *p);
-/*
- * The running kernel's symbol that sym, a symbol of the original, is. *placed: its place is known. NULL
- * though it is placed: the kernel knows another symbol by this name, or none.
- */
-const struct ksym *proven_symbol(const struct diff *d, const struct symbol *sym, bool *placed);
+/* The running kernel's symbol that sym, a symbol of the original, is; *ksym is NULL if it is none. */
+enum proven proven_symbol(const struct diff *d, const struct symbol *sym, const struct ksym **ksym);
 
 /* resolve.c */
 /* How code outside of the output that an included relocation refers to is reached. */

@@ -64,25 +64,31 @@ static enum found find_by_name(const struct symtab *tab, const char *name, bool 
 	return FOUND;
 }
 
-/* The same for a symbol that the original defines: its place in the image tells, if there is a proof. */
-static enum found find_defined(const struct diff *d, const struct symbol *s, bool code,
+/*
+ * The same for a symbol that the original defines: its place in the image tells, if there is a proof.
+ * Where the place is not certain, a name that the kernel has once needs none, to be referred to; but code
+ * that is replaced must be known to be what the kernel runs.
+ */
+static enum found find_defined(const struct diff *d, const struct symbol *s, bool replaced,
 			       unsigned int *pos, const struct ksym **sym)
 {
+	const struct kname *kn = symtab_find(&d->own_symtab, s->name);
 	const struct ksym *k;
-	bool placed;
 
 	if (!d->proof)
-		return find_by_name(&d->own_symtab, s->name, is_local_symbol(s), code, pos, sym);
-	k = proven_symbol(d, s, &placed);
-	if (!placed) {
-		/* A name that is there once needs no place. */
-		enum found found = find_by_name(&d->own_symtab, s->name, is_local_symbol(s), code,
-						pos, sym);
-
-		return found == FOUND_SEVERAL ? FOUND_UNPLACED : found;
-	}
-	if (!k)
+		return find_by_name(&d->own_symtab, s->name, is_local_symbol(s), is_code(s->sec), pos,
+				    sym);
+	switch (proven_symbol(d, s, &k)) {
+	case PROVEN:
+		break;
+	case PROVEN_OTHER:
 		return FOUND_NONE;
+	case PROVEN_NOT:
+		if (kn && (kn->count > 1 || (replaced && !d->opt.skip_image_check)))
+			return FOUND_UNPLACED;
+		return find_by_name(&d->own_symtab, s->name, is_local_symbol(s), is_code(s->sec), pos,
+				    sym);
+	}
 	if (k->loading_pos)
 		return FOUND_MOVING;
 	*pos = position(&d->own_symtab, k);
@@ -317,7 +323,7 @@ static void reach_defined(struct diff *d, struct reach *r, const struct symbol *
 	if (symbol_bind(s) == STB_WEAK)
 		found = find_by_name(&d->own_symtab, s->name, false, -1, &pos, NULL);
 	else
-		found = find_defined(d, s, is_code(s->sec), &pos, NULL);
+		found = find_defined(d, s, false, &pos, NULL);
 	if (found == FOUND)
 		reach_klp(d, r, objname_of(d), objname_of(d), pos);
 	else
@@ -389,16 +395,15 @@ static bool is_overridden(struct diff *d, const struct symbol *s)
 {
 	const struct symtab *tab = &d->own_symtab;
 	const char *before = "the beginning", *after = "the end";
-	const struct ksym *k = NULL;
+	const struct ksym *k = NULL, *proven;
 	unsigned int pos;
-	bool placed = false;
 
 	if (symbol_bind(s) != STB_WEAK)
 		return false;
 	if (find_by_name(tab, s->name, false, true, &pos, &k) != FOUND || ksym_is_weak(k))
 		return false;
 	/* With a proof there is no doubt. */
-	if (d->proof && proven_symbol(d, s, &placed))
+	if (d->proof && proven_symbol(d, s, &proven) == PROVEN)
 		return false;
 	if (k > tab->syms)
 		before = k[-1].name;
@@ -428,12 +433,14 @@ static void register_function(struct diff *d, struct atom *a)
 	if (is_overridden(d, s))
 		return;
 	found = find_defined(d, s, true, &pos, NULL);
-	if (found == FOUND_SEVERAL || found == FOUND_UNPLACED) {
-		diag_refuse("%s: %s(): the kernel has %u symbols of this name, and which one this is %s; %s",
-			    d->opt.source, s->name, symtab_find(&d->own_symtab, s->name)->count,
-			    d->proof ? "cannot be told with certainty" : "is not known",
-			    d->proof ? "patch its callers instead" :
-				       "give the image and the proof object, so that it can be found by its place");
+	if (found == FOUND_SEVERAL) {
+		diag_refuse("%s: %s(): the kernel has %u symbols of this name, and which one this is is not known; give the image and the proof object, so that it can be found by its place",
+			    d->opt.source, s->name, symtab_find(&d->own_symtab, s->name)->count);
+		return;
+	}
+	if (found == FOUND_UNPLACED) {
+		diag_refuse("%s: %s(): its place in the kernel image cannot be told with certainty (section %s); patch its callers instead",
+			    d->opt.source, s->name, s->sec->name);
 		return;
 	}
 	if (found == FOUND_MOVING) {

@@ -29,12 +29,11 @@ static unsigned int split(char *line, char sep, char *field[MAX_FIELDS])
 	return n;
 }
 
-static struct ksym *add_symbol(struct symtab *tab, size_t *room, const char *name, uint64_t addr,
-			       char type)
+struct ksym *symtab_add(struct symtab *tab, const char *name, uint64_t addr, char type)
 {
-	if (tab->nsyms == *room) {
-		*room = *room ? *room * 2 : 4096;
-		tab->syms = xrealloc(tab->syms, *room, sizeof(*tab->syms));
+	if (tab->nsyms == tab->room) {
+		tab->room = tab->room ? tab->room * 2 : 4096;
+		tab->syms = xrealloc(tab->syms, tab->room, sizeof(*tab->syms));
 	}
 	tab->syms[tab->nsyms] = (struct ksym){ .name = xstrdup(name), .addr = addr, .type = type };
 	return &tab->syms[tab->nsyms++];
@@ -56,7 +55,7 @@ static int add_struct(struct symtab *tab, const char *name, const char *size)
 }
 
 /* kpatch-symtab: fields separated by tabs, the first one says what the line is. */
-static int own_line(struct symtab *tab, size_t *room, char *line)
+static int own_line(struct symtab *tab, char *line)
 {
 	char *f[MAX_FIELDS], *end;
 	unsigned int n = split(line, '\t', f);
@@ -69,7 +68,7 @@ static int own_line(struct symtab *tab, size_t *room, char *line)
 		addr = strtoull(f[1], &end, 16);
 		if (*end || end == f[1])
 			return -1;
-		k = add_symbol(tab, room, f[3], addr, f[2][0]);
+		k = symtab_add(tab, f[3], addr, f[2][0]);
 		if (n > 4)
 			k->section = xstrdup(f[4]);
 		if (n > 5)
@@ -100,7 +99,7 @@ static char readelf_letter(const char *type, const char *bind, const char *ndx)
 }
 
 /* "  12: ffffffff81000000    34 FUNC    GLOBAL DEFAULT    1 name" */
-static int readelf_line(struct symtab *tab, size_t *room, char *line)
+static int readelf_line(struct symtab *tab, char *line)
 {
 	char *f[MAX_FIELDS], *end, letter;
 	unsigned int n = split(line, ' ', f);
@@ -114,7 +113,7 @@ static int readelf_line(struct symtab *tab, size_t *room, char *line)
 		return -1;
 	letter = readelf_letter(f[3], f[4], f[6]);
 	if (letter)
-		add_symbol(tab, room, f[7], addr, letter);
+		symtab_add(tab, f[7], addr, letter);
 	return 0;
 }
 
@@ -127,7 +126,7 @@ static int by_address_order(const void *a, const void *b)
 	return (int)x->pos - (int)y->pos;
 }
 
-static void make_index(struct symtab *tab)
+void symtab_index(struct symtab *tab)
 {
 	for (size_t i = 0; i < tab->nsyms; i++) {
 		struct ksym *k = &tab->syms[i];
@@ -151,7 +150,7 @@ int symtab_read(struct symtab *tab, const char *path, bool by_address)
 {
 	FILE *in = fopen(path, "re");
 	char *line = NULL;
-	size_t room = 0, len = 0, lineno = 0;
+	size_t len = 0, lineno = 0;
 	bool own = false;
 	ssize_t n;
 	int err = 0;
@@ -167,7 +166,7 @@ int symtab_read(struct symtab *tab, const char *path, bool by_address)
 			own = true;
 			continue;
 		}
-		err = own ? own_line(tab, &room, line) : readelf_line(tab, &room, line);
+		err = own ? own_line(tab, line) : readelf_line(tab, line);
 	}
 	if (err)
 		diag_error("%s: line %zu is damaged; make the file again", path, lineno);
@@ -185,7 +184,7 @@ int symtab_read(struct symtab *tab, const char *path, bool by_address)
 			tab->syms[i].pos = i;
 		qsort(tab->syms, tab->nsyms, sizeof(*tab->syms), by_address_order);
 	}
-	make_index(tab);
+	symtab_index(tab);
 	return 0;
 }
 

@@ -39,7 +39,7 @@ struct kstruct {
 /* The symbol table of one object: vmlinux or a module. */
 struct symtab {
 	struct ksym *syms;	/* in the file's order */
-	size_t nsyms;
+	size_t nsyms, room;
 	bool of_module;		/* positions are always given, 0 for a unique name will not do */
 	struct kname *names;	/* hash */
 	struct kstruct *structs;	/* hash */
@@ -51,6 +51,12 @@ struct symtab {
  * Returns 0, or -1 after a message.
  */
 int symtab_read(struct symtab *tab, const char *path, bool by_address);
+/*
+ * Make a table by hand: add symbols to a zeroed one, in the order of their positions, and index it at the
+ * end. What symtab_add() returns moves with the next call.
+ */
+struct ksym *symtab_add(struct symtab *tab, const char *name, uint64_t addr, char type);
+void symtab_index(struct symtab *tab);
 void symtab_free(struct symtab *tab);
 
 const struct kname *symtab_find(const struct symtab *tab, const char *name);

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The shipped image, by address and by name; see running.h. */
+#include <stdlib.h>
+
+#include "arch.h"
+#include "diag.h"
+#include "running.h"
+
+#define MODULE_SECTION_SHIFT 40
+
+static uint64_t module_address(size_t section, uint64_t value)
+{
+	return ((uint64_t)section << MODULE_SECTION_SHIFT) + value;
+}
+
+/* A module's file has more names than kallsyms keeps: those of its initialisation. */
+static void read_module_names(struct running *run)
+{
+	for_each_symbol(&run->module, s)
+		if (s->sec && *s->name && !is_section_symbol(s))
+			symtab_add(&run->module_names, s->name,
+				   module_address(s->sec->index, s->sym.st_value), 't');
+	symtab_index(&run->module_names);
+}
+
+int running_open(struct running *run, const char *path, const char *objname,
+		 const struct symtab *kallsyms)
+{
+	if (image_open(&run->image, path))
+		return -1;
+	if (run->image.module == !strcmp(objname, "vmlinux"))
+		return diag_error("%s: not the image of %s; give the file that the kernel runs", path,
+				  objname);
+	run->kallsyms = run->names = kallsyms;
+	if (!run->image.module)
+		return 0;
+	if (elf_file_open_memory(&run->module, path, run->image.elf.data, run->image.elf.size))
+		return -1;
+	read_module_names(run);
+	run->names = &run->module_names;
+	return 0;
+}
+
+void running_close(struct running *run)
+{
+	symtab_free(&run->module_names);
+	elf_file_close(&run->module);
+	image_close(&run->image);
+}
+
+static const struct image_section *section_at(const struct running *run, uint64_t addr, uint64_t size)
+{
+	const struct image_section *s;
+	size_t n;
+
+	if (run->image.module) {
+		n = addr >> MODULE_SECTION_SHIFT;
+		if (n >= run->image.nr_sections)
+			return NULL;
+		s = &run->image.sections[n];
+		addr -= module_address(n, 0);
+		return addr <= s->size && size <= s->size - addr ? s : NULL;
+	}
+	s = image_section_at(&run->image, addr);
+	return s && size <= s->size - (addr - s->addr) ? s : NULL;
+}
+
+bool running_covers(const struct running *run, uint64_t addr, uint64_t size)
+{
+	return section_at(run, addr, size);
+}
+
+const unsigned char *running_bytes(const struct running *run, uint64_t addr, uint64_t size)
+{
+	const struct image_section *s = section_at(run, addr, size);
+
+	if (!s || !s->data)
+		return NULL;
+	return s->data + (run->image.module ? addr - module_address(s - run->image.sections, 0) :
+					      addr - s->addr);
+}
+
+static const struct reloc *module_reloc(const struct running *run, uint64_t addr)
+{
+	const struct section *s = &run->module.sections[addr >> MODULE_SECTION_SHIFT];
+	size_t lo = 0, hi = s->nrelocs;
+
+	addr -= module_address(s->index, 0);
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->relocs[mid].offset < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->nrelocs && s->relocs[lo].offset == addr ? &s->relocs[lo] : NULL;
+}
+
+static bool module_field(const struct running *run, uint64_t addr, uint32_t type, struct field *f)
+{
+	const struct reloc *r = module_reloc(run, addr);
+
+	if (!r || arch_reloc_width(r->type) != arch_reloc_width(type) ||
+	    arch_reloc_is_pcrel(r->type) != arch_reloc_is_pcrel(type))
+		return false;
+	f->name = r->sym->sec ? NULL : r->sym->name;
+	f->value = r->addend;
+	if (r->sym->sec)
+		f->value += module_address(r->sym->sec->index, r->sym->sym.st_value);
+	return true;
+}
+
+bool running_field(const struct running *run, uint64_t addr, uint32_t type, struct field *f)
+{
+	unsigned int width = arch_reloc_width(type);
+	const unsigned char *bytes = running_bytes(run, addr, width);
+	int32_t narrow;
+
+	if (!bytes || !width)
+		return false;
+	if (run->image.module)
+		return module_field(run, addr, type, f);
+	f->name = NULL;
+	if (width == 8) {
+		memcpy(&f->value, bytes, 8);
+	} else {
+		memcpy(&narrow, bytes, 4);
+		f->value = (int64_t)narrow;
+	}
+	if (arch_reloc_is_pcrel(type))
+		f->value += addr;
+	return true;
+}
+
+bool running_has(const struct running *run, const char *name, uint64_t addr)
+{
+	const struct kname *kn = symtab_find(run->names, name);
+
+	for (const struct ksym *k = kn ? kn->first : NULL; k; k = k->next)
+		if (k->addr == addr)
+			return true;
+	return false;
+}
+
+/* Where kallsyms' symbol is; in a module the section is found by its name. */
+static bool ksym_is_at(const struct running *run, const struct ksym *k, uint64_t addr)
+{
+	const struct image_section *s;
+
+	if (!run->image.module)
+		return k->addr == addr;
+	s = k->section ? image_section(&run->image, k->section) : NULL;
+	return s && module_address(s - run->image.sections, k->addr) == addr;
+}
+
+const struct ksym *running_ksym(const struct running *run, const char *name, uint64_t addr)
+{
+	const struct kname *kn = symtab_find(run->kallsyms, name);
+
+	for (const struct ksym *k = kn ? kn->first : NULL; k; k = k->next)
+		if (ksym_is_at(run, k, addr))
+			return k;
+	return NULL;
+}
+
+char *running_title(const struct running *run, uint64_t addr)
+{
+	const struct ksym *best = NULL;
+
+	for (size_t i = 0; i < run->names->nsyms; i++) {
+		const struct ksym *k = &run->names->syms[i];
+
+		if (k->addr <= addr && (!best || k->addr > best->addr))
+			best = k;
+	}
+	if (!best)
+		return xasprintf("%lx", (unsigned long)addr);
+	return xasprintf("%s+0x%lx", best->name, (unsigned long)(addr - best->addr));
+}
