@@ -439,8 +439,8 @@ static void register_function(struct diff *d, struct atom *a)
 		return;
 	}
 	if (found == FOUND_UNPLACED) {
-		diag_refuse("%s: %s(): its place in the kernel image cannot be told with certainty (section %s); patch its callers instead",
-			    d->opt.source, s->name, s->sec->name);
+		diag_refuse("%s: %s(): its place in the kernel image cannot be told with certainty; patch its callers instead",
+			    d->opt.source, s->name);
 		return;
 	}
 	if (found == FOUND_MOVING) {

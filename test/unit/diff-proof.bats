@@ -1,0 +1,387 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# create-diff-object: the original is found in what the kernel runs, or it is not the original. The kernels
+# are linked at test time, of the proof object and of others around it.
+#
+# shellcheck disable=SC2154 # run --separate-stderr sets stderr
+
+bats_require_minimum_version 1.5.0
+load diff-fixtures
+
+CAUSES='usual causes: another compiler version, another configuration, source of another version'
+
+# proof: proof.o, of the source of pair(), as the distribution compiled it.
+proof()
+{
+	compile proof.o file.c -fno-function-sections -fno-data-sections "$@"
+	CDO_OPTIONS=(--proof proof.o --image image)
+}
+
+# object NAME [FLAGS]: NAME.o, another object of the kernel, from standard input.
+object()
+{
+	local name=$1
+	shift
+	{ printf '%s#line 1\n' "$FIXTURE_PRELUDE"; cat; } > "$name.c"
+	compile "$name.o" "$name.c" -fno-function-sections -fno-data-sections "$@"
+}
+
+# link_kernel OBJECT...: image, and symtab in the order of addresses, as kallsyms has it.
+link_kernel()
+{
+	object printk <<< 'int _printk(const char *s, ...) { return *s; } void __fentry__(void) {}'
+	echo 'SECTIONS { . = 0xffffffff81000000;
+		.text : { *(.text .text.unlikely .sched.text .init.text) } .rodata : { *(.rodata*) }
+		.data : { *(.data*) } __mcount_loc : { *(__mcount_loc) } .bss : { *(.bss*) } }' > script
+	ld -T script -e 0 -z noexecstack --no-warn-rwx-segments -o image "$@" printk.o
+	kernel_symtab
+}
+
+kernel_symtab()
+{
+	{ symtab_header; nm -n image | awk '{ printf "sym\t%s\t%s\t%s\n", $1, $2, $3 }'; } > symtab
+}
+
+# link_module OBJECT...: image, a module called patched_mod.
+link_module()
+{
+	OBJNAME=patched_mod
+	cat > head.S <<-'EOT'
+		.section .modinfo, "a"
+		.asciz "name=patched_mod"
+		.section .gnu.linkonce.this_module, "aw"
+		.zero 256
+		.section .note.GNU-stack, ""
+	EOT
+	compile head.o head.S
+	ld -r -o image head.o "$@"
+	"$TOP/kpatch-image/kpatch-image" symtab image > symtab
+	{ symtab_header; printf 'sym\t1000\tT\t_printk\n'; } > vmlinux-symtab
+	CDO_OPTIONS+=(--vmlinux-symtab vmlinux-symtab)
+}
+
+# poke SYMBOL OFFSET BYTE: overwrite one byte (two hexadecimal digits) of a function or variable of image.
+poke()
+{
+	local value section start offset
+	read -r value section < <(readelf -sW image | awk -v name="$1" '$8 == name { print $2, $7; exit }')
+	read -r start offset < <(readelf -SW image | sed 's/^ *\[ *//; s/\]//' |
+		awk -v n="$section" '$1 == n { print $4, $5 }')
+	printf '%b' "\\x$3" | dd of=image bs=1 conv=notrunc status=none \
+		seek=$((0x$value - 0x$start + 0x$offset + $2))
+}
+
+# peek FILE SYMBOL OFFSET: up to 8 bytes of a function or variable, as messages show them.
+peek()
+{
+	local value size section start offset n
+	read -r value size section < <(readelf -sW "$1" | awk -v name="$2" '$8 == name { print $2, $3, $7; exit }')
+	read -r start offset < <(readelf -SW "$1" | sed 's/^ *\[ *//; s/\]//' |
+		awk -v n="$section" '$1 == n { print $4, $5 }')
+	n=$((size - $3 < 8 ? size - $3 : 8))
+	od -An -tx1 -j $((0x$value - 0x$start + 0x$offset + $3)) -N "$n" "$1" | sed 's/^ //'
+}
+
+# Three objects of one kernel have things of the same names; helper() and counter of file.c are the second.
+same_names()
+{
+	object first <<< 'static int counter = 1; static noinline int helper(int x) { return x * 9 + counter++; }
+		int first(int x) { return helper(x); }'
+	object third <<< 'static int counter = 3; static noinline int helper(int x) { return x * 7 + counter++; }
+		int third(int x) { return helper(x); }'
+	pair <<-'EOT'
+		static int counter = 2;
+		static noinline int helper(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x * 5 + counter++;
+		}
+		int foo(int x) { return helper(x) + _printk("foo"); }
+	EOT
+	proof
+}
+
+@test "of several things of one name the place in the image says which one it is" {
+	same_names
+	link_kernel first.o proof.o third.o
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function helper 2
+		klp vmlinux counter 2
+	EOT
+	# The order of the link decides, nothing else.
+	link_kernel third.o first.o proof.o
+	cdo 0
+	changes <<-'EOT'
+		function helper 3
+		klp vmlinux counter 3
+	EOT
+}
+
+@test "code that is there twice is told apart by what it refers to, and by what refers to it" {
+	object twin <<< 'static int counter = 2; static noinline int helper(int x) { return x * 5 + counter++; }
+		int twin(int x) { return helper(x); }'
+	same_names
+	given cmp -s <(bytes twin.o .text | cut -c 1-20) <(bytes proof.o .text | cut -c 1-20)
+	link_kernel twin.o proof.o
+	cdo 0
+	changes <<-'EOT'
+		function helper 2
+		klp vmlinux counter 2
+	EOT
+}
+
+@test "code that cannot be told apart is refused when it must be replaced, and only then" {
+	printf '%s\n' '.section .sched.text, "ax"; .type same, @function' \
+		'same: call __fentry__; lea 5(%rdi), %rax; ret; .size same, . - same' > same.S
+	compile twin.o same.S
+	sed 's/5(/6(/' same.S > other.S
+	cat > common.S <<-'EOT'
+		.text
+		.globl foo
+		.type foo, @function
+	1:
+	foo:	call __fentry__
+		mov $FOO, %eax
+		ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 1b
+		.quad same
+	EOT
+	cat same.S common.S > orig.S
+	cat other.S common.S > changed.S
+	compile proof.o orig.S -DFOO=1
+	compile orig.o orig.S -DFOO=1
+	CDO_OPTIONS=(--proof proof.o --image image)
+	link_kernel twin.o proof.o
+	compile patched.o orig.S -DFOO=2
+	cdo 0
+	changes <<< 'function foo 0'
+	compile patched.o changed.S -DFOO=1
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: same(): its place in the kernel image cannot be told with certainty; patch its callers instead
+	EOT
+}
+
+@test "one byte of a function differs: an error that names it, the offset and both sides" {
+	same_names
+	link_kernel first.o proof.o third.o
+	poke foo 5 cc
+	cdo 1
+	messages <<-EOT
+		error: file.c: foo+0x5: the kernel has $(peek image foo 5) here, the compiled source $(peek proof.o foo 5); $CAUSES
+	EOT
+}
+
+@test "with --skip-image-check a difference is a warning, and only names that are there once are found" {
+	same_names
+	link_kernel first.o proof.o third.o
+	poke foo 5 cc
+	cdo 2 --skip-image-check
+	messages <<-EOT
+		warning: file.c: foo+0x5: the kernel has $(peek image foo 5) here, the compiled source $(peek proof.o foo 5); $CAUSES
+		refused: file.c: helper(): its place in the kernel image cannot be told with certainty; patch its callers instead
+	EOT
+	link_kernel proof.o
+	poke foo 5 cc
+	cdo 0 --skip-image-check
+	messages <<-EOT
+		warning: file.c: foo+0x5: the kernel has $(peek image foo 5) here, the compiled source $(peek proof.o foo 5); $CAUSES
+	EOT
+	changes <<-'EOT'
+		function helper 0
+		klp vmlinux counter 0
+	EOT
+}
+
+@test "a call that goes elsewhere in the kernel is an error that names both functions" {
+	same_names
+	object wrong <<< 'int elsewhere(const char *s, ...) { return *s; }'
+	compile proof.o file.c -fno-function-sections -fno-data-sections -D_printk=elsewhere
+	link_kernel first.o proof.o third.o wrong.o
+	proof
+	call=$(readelf -rW proof.o | awk '$5 == "_printk" { print $1 }')
+	printf -v call %x $((0x$call - 0x$(nm proof.o | awk '$3 == "foo" { print $1 }')))
+	cdo 1
+	messages <<-EOT
+		error: file.c: foo+0x$call: the kernel refers to elsewhere+0x0 here, the compiled source to _printk-4; $CAUSES
+	EOT
+}
+
+@test "a string, a constant, an initial value or a table of the compiler that differs is an error" {
+	pair <<-'EOT'
+		int value = 77;
+		static const int table[3] = { 1, 2, 3 };
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return table[x] + _printk("the text") + value;
+		}
+	EOT
+	proof
+	link_kernel proof.o
+	cdo 0
+	poke value 0 4e
+	cdo 1
+	messages <<-EOT
+		error: file.c: value+0x0: the kernel has 4e 00 00 00 here, the compiled source 4d 00 00 00; $CAUSES
+	EOT
+	poke value 0 4d
+	poke table 4 09
+	cdo 1
+	messages <<-EOT
+		error: file.c: table+0x4: the kernel has 09 00 00 00 03 00 00 00 here, the compiled source 02 00 00 00 03 00 00 00; $CAUSES
+	EOT
+	poke table 4 02
+	cdo 0
+	sed -i 's/the text/the TEXT/' image
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel refers to "*" here, the compiled source to .LC0+0; $CAUSES" ||
+	   $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel refers to "*" here, the compiled source to .rodata.str1.1+0; $CAUSES" ]]
+}
+
+@test "a section without names is found by what refers to it, and compared, too" {
+	asm_pair <<-'EOT'
+		.section .text, "ax"
+		.globl foo
+		.type foo, @function
+	1:
+	foo:	call __fentry__
+		movsd .Lnameless+8, %xmm0
+	#ifdef PATCHED
+		nop
+	#endif
+		ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 1b
+		.section .rodata, "a"
+	.Lnameless: .quad 0x1122334455667788, 0x99aabbccddeeff00
+	EOT
+	cp orig.o proof.o
+	CDO_OPTIONS=(--proof proof.o --image image)
+	object before <<< 'const long before = 5;'
+	link_kernel before.o proof.o
+	cdo 0
+	poke before 16 01
+	cdo 1
+	messages <<-EOT
+		error: file.c: .rodata+0x8: the kernel has 01 ff ee dd cc bb aa 99 here, the compiled source 00 ff ee dd cc bb aa 99; $CAUSES
+	EOT
+}
+
+@test "source of another version: a function that the kernel does not have, or has changed, is named" {
+	same_names
+	sed -i 's/int foo(/int added(int x) { return x; }\n&/' file.c
+	cp proof.o shipped.o
+	proof
+	link_kernel first.o shipped.o third.o
+	cdo 1
+	messages <<-EOT
+		error: file.c: added(): in the compiled source, but the kernel has nothing of this name; $CAUSES
+	EOT
+	# The names are there, but not where they should be: the nearest thing to it is compared.
+	sed -i 's/.*int added.*//; s/x \* 5/x * 5 * x + 77 * x/' file.c
+	proof
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: "*": the kernel has "*" here, the compiled source "*"; $CAUSES" ]]
+	[ "$(wc -l <<< "$stderr")" -eq 1 ]
+}
+
+@test "a weak definition that another object overrides does not hinder the others" {
+	object strong <<< 'int arch_report(void) { return 5; }'
+	pair <<-'EOT'
+		int __attribute__((weak)) arch_report(void)
+		{
+		#ifdef WEAK
+			return _printk("weak");
+		#endif
+			return 0;
+		}
+		int foo(int x)
+		{
+		#if defined PATCHED && !defined WEAK
+			x += 3;
+		#endif
+			return arch_report() + x;
+		}
+	EOT
+	proof
+	link_kernel strong.o proof.o
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux arch_report 0
+	EOT
+	compile patched.o file.c -DPATCHED -DWEAK
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: arch_report(): weak, and the kernel runs another object's definition of it instead, at ffffffff81000000 between the beginning and foo; patch that one
+	EOT
+}
+
+@test "in a module positions are those of its symbol table, whatever the addresses" {
+	same_names
+	link_module third.o proof.o first.o
+	cdo 0
+	changes <<-'EOT'
+		function helper 2
+		klp patched_mod counter 2
+	EOT
+	# A shipped file has its symbols in any order.
+	awk -F '\t' '$4 == "helper" { line[++n] = $0; next } { print }
+		END { print line[3]; print line[1]; print line[2] }' symtab > symtab.new
+	mv symtab.new symtab
+	cdo 0
+	changes <<-'EOT'
+		function helper 3
+		klp patched_mod counter 2
+	EOT
+}
+
+@test "initialisation and exit code of a module is proven, too" {
+	pair <<-'EOT'
+		static int state;
+		static int __section(".init.text") notrace __used start(int x) { return x + 5; }
+		static int __section(".exit.text") notrace __used stop(int x) { return x + 6; }
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + state++;
+		}
+	EOT
+	proof
+	link_module proof.o
+	cdo 0 -d
+	[[ $stderr != *"not placed"* ]]
+	poke stop 2 07
+	cdo 1
+	messages <<-EOT
+		error: file.c: stop+0x2: the kernel has 07 c3 here, the compiled source 06 c3; $CAUSES
+	EOT
+}
+
+@test "an image of another kind, or none" {
+	same_names
+	link_module first.o proof.o
+	cdo 0
+	OBJNAME=vmlinux
+	cdo 1
+	messages <<< 'error: image: not the image of vmlinux; give the file that the kernel runs'
+	rm image
+	cdo 1
+	messages <<< 'error: image: No such file or directory; give a kernel image or a module'
+	rm proof.o
+	cdo 1
+	messages <<< 'error: proof.o: No such file or directory; is the path right?'
+}
