@@ -211,6 +211,27 @@ same_names()
 	messages <<-EOT
 		error: file.c: foo+0x$call: the kernel refers to elsewhere+0x0 here, the compiled source to _printk-4; $CAUSES
 	EOT
+	# Without the check, what refers elsewhere is at no certain place.
+	cdo 2 --skip-image-check
+	messages <<-EOT
+		warning: file.c: foo+0x$call: the kernel refers to elsewhere+0x0 here, the compiled source to _printk-4; $CAUSES
+		refused: file.c: helper(): its place in the kernel image cannot be told with certainty; patch its callers instead
+	EOT
+}
+
+@test "a reference to another variable of the object than the source has is an error" {
+	local field value
+	same_names
+	link_kernel first.o proof.o third.o
+	cdo 0
+	field=$(readelf -rW proof.o | awk '$5 == ".data" && $1 ~ /^0/ { print $1; exit }')
+	value=$(nm proof.o | awk '$3 == "helper" { print $1 }')
+	given test -n "$field"
+	# The n-th byte of the section lies in the image where that of helper() is, which is at its start.
+	given test $((0x$value)) -eq 0
+	poke foo $((0x$field - 0x$(nm proof.o | awk '$3 == "foo" { print $1 }'))) 00
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: helper+0x"*": the kernel refers to "*" here, the compiled source to .data"*"; $CAUSES" ]]
 }
 
 @test "a string, a constant, an initial value or a table of the compiler that differs is an error" {
