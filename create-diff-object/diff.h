@@ -107,6 +107,8 @@ struct reach {
 	unsigned int pos;	/* KLP: 0 when the name is unique */
 	struct out_symbol *osym;
 	unsigned int uses;
+	bool freed;		/* after initialisation */
+	const struct atom *freed_user;	/* the last user to which that was told */
 	UT_hash_handle hh;
 };
 

@@ -168,6 +168,8 @@ static int report_reloc(struct diff *d, const struct section *s, const struct re
 	const struct proof *p = d->proof;
 	uint64_t base = p->placed[s->index].base, start;
 	const char *name = thing_at(&p->obj, s, r->offset, &start);
+	/* Displacements count from the end of the instruction, mostly right behind the field. */
+	int64_t end = is_code(s) && arch_reloc_is_pcrel(r->type) ? 4 : 0, addend = r->addend + end;
 	struct field f;
 	char *is;
 
@@ -176,10 +178,11 @@ static int report_reloc(struct diff *d, const struct section *s, const struct re
 	else if (f.name)
 		is = xstrdup(f.name);
 	else
-		is = running_title(&p->run, f.value + (is_code(s) && arch_reloc_is_pcrel(r->type) ? 4 : 0));
-	return complain(d, s, xasprintf("%s+0x%lx: the kernel refers to %s here, the compiled source to %s%+ld",
+		is = running_title(&p->run, f.value + end);
+	return complain(d, s, xasprintf("%s+0x%lx: the kernel refers to %s here, the compiled source to %s%s0x%lx",
 					name, (unsigned long)(r->offset - start), is, r->sym->name,
-					(long)r->addend));
+					addend < 0 ? "-" : "+",
+					(unsigned long)(addend < 0 ? -addend : addend)));
 }
 
 static int judge(struct diff *d)

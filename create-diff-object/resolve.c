@@ -160,11 +160,38 @@ static bool is_freed(const struct symtab *tab, const struct ksym *k)
 	       k->addr < end->first->addr;
 }
 
-static void refuse_freed(struct diff *d, struct reach *r, const struct atom *user)
+/* Does one of this function's parts refer to the name already, in the original? */
+static bool refers_already(const struct atom *orig, const char *name)
 {
+	for (size_t i = 0; orig && i < orig->nrelocs; i++) {
+		const struct reloc *r = &orig->relocs[i];
+
+		if (!strcmp(r->target && is_named(r->target) ? atom_name(r->target) : r->sym->name, name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Code may hold references to what is freed: those that it does not use any more, as the original does
+ * not (system_state says so, or the symbol is just a mark in the map of the memory).
+ */
+static struct reach *check_freed(struct diff *d, struct reach *r, const struct atom *user)
+{
+	const struct atom *orig = user->twin;
+
+	if (!r->freed || r->kind == REACH_FAILED || r->freed_user == user)
+		return r;
+	r->freed_user = user;
+	if (orig && (refers_already(orig, r->name) || refers_already(orig->parent, r->name) ||
+		     refers_already(orig->child, r->name))) {
+		diag_warn("%s: %s: refers to %s, which the running kernel has freed after initialisation; the original does, too, but make sure that the new code does not use it",
+			  d->opt.source, atom_title(user), r->name);
+		return r;
+	}
 	diag_refuse("%s: %s: refers to %s, which the running kernel has freed after initialisation; leave this reference out",
 		    d->opt.source, atom_title(user), r->name);
-	r->kind = REACH_FAILED;
+	return r;
 }
 
 static void reach_klp(struct diff *d, struct reach *r, const char *patched, const char *owner,
@@ -286,21 +313,15 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 	}
 	/* Another object of the same vmlinux or module. */
 	found = find_by_name(&d->own_symtab, r->name, false, -1, &pos, &k);
-	if (found == FOUND && is_freed(&d->own_symtab, k)) {
-		refuse_freed(d, r, user);
-		return;
-	}
 	if (found == FOUND) {
+		r->freed = is_freed(&d->own_symtab, k);
 		reach_klp(d, r, objname_of(d), objname_of(d), pos);
 		return;
 	}
 	if (found == FOUND_NONE && !in_vmlinux(d)) {
 		found = find_by_name(vmlinux_symtab(d), r->name, false, -1, &pos, &k);
-		if (found == FOUND && is_freed(vmlinux_symtab(d), k)) {
-			refuse_freed(d, r, user);
-			return;
-		}
 		if (found == FOUND) {
+			r->freed = is_freed(vmlinux_symtab(d), k);
 			reach_klp(d, r, "vmlinux", "vmlinux", pos);
 			return;
 		}
@@ -355,7 +376,7 @@ struct reach *reach_undefined_symbol(struct diff *d, const char *name, const str
 
 	if (is_new)
 		reach_undefined(d, r, user);
-	return r;
+	return check_freed(d, r, user);
 }
 
 struct reach *reach_atom(struct diff *d, const struct atom *target, const struct atom *user)
@@ -363,6 +384,8 @@ struct reach *reach_atom(struct diff *d, const struct atom *target, const struct
 	/* The running kernel knows it by the name that it has in the original. */
 	const struct atom *known = target->twin ? target->twin : target;
 	const struct symbol *s = known->syms;
+	bool is_init = has_prefix(target->sec->name, ".init") || has_prefix(target->sec->name, ".exit") ||
+		       has_prefix(target->sec->name, ".meminit");
 	struct reach *r;
 	bool is_new;
 
@@ -371,8 +394,7 @@ struct reach *reach_atom(struct diff *d, const struct atom *target, const struct
 			    d->opt.source, atom_title(user), atom_title(target));
 		return NULL;
 	}
-	if (has_prefix(target->sec->name, ".init") || has_prefix(target->sec->name, ".exit") ||
-	    has_prefix(target->sec->name, ".meminit")) {
+	if (is_init && (!in_vmlinux(d) || has_prefix(target->sec->name, ".exit"))) {
 		diag_refuse("%s: %s: refers to %s, which the running kernel has freed after initialisation; leave this reference out",
 			    d->opt.source, atom_title(user), atom_title(target));
 		return NULL;
@@ -382,9 +404,11 @@ struct reach *reach_atom(struct diff *d, const struct atom *target, const struct
 		if (!is_local_symbol(t))
 			s = t;
 	r = find_reach(d, xasprintf("%u %s", s->index, s->name), s->name, &is_new);
-	if (is_new)
+	if (is_new) {
 		reach_defined(d, r, s, user);
-	return r;
+		r->freed = is_init;
+	}
+	return check_freed(d, r, user);
 }
 
 /*

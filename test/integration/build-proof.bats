@@ -71,7 +71,7 @@ peek()
 		}')
 	poke meminfo_proc_show $((offset + 2)) 99
 	build 1 call -v "$vmlinux" "$TOP/examples/meminfo-string.patch"
-	output_has "^create-diff-object: error: fs/proc/meminfo\.c: meminfo_proc_show: at offset 0x[0-9a-f]+ of \.text the kernel refers to [A-Za-z0-9_]+\+0x[0-9a-f]+, the compiled source to si_meminfo-4; usual causes: "
+	output_has "^create-diff-object: error: fs/proc/meminfo\.c: meminfo_proc_show\+0x[0-9a-f]+: the kernel refers to [A-Za-z0-9_]+\+0x[0-9a-f]+ here, the compiled source to si_meminfo\+0x0; usual causes: "
 	[ ! -e "$ko" ]
 }
 

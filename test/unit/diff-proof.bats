@@ -209,12 +209,12 @@ same_names()
 	printf -v call %x $((0x$call - 0x$(nm proof.o | awk '$3 == "foo" { print $1 }')))
 	cdo 1
 	messages <<-EOT
-		error: file.c: foo+0x$call: the kernel refers to elsewhere+0x0 here, the compiled source to _printk-4; $CAUSES
+		error: file.c: foo+0x$call: the kernel refers to elsewhere+0x0 here, the compiled source to _printk+0x0; $CAUSES
 	EOT
 	# Without the check, what refers elsewhere is at no certain place.
 	cdo 2 --skip-image-check
 	messages <<-EOT
-		warning: file.c: foo+0x$call: the kernel refers to elsewhere+0x0 here, the compiled source to _printk-4; $CAUSES
+		warning: file.c: foo+0x$call: the kernel refers to elsewhere+0x0 here, the compiled source to _printk+0x0; $CAUSES
 		refused: file.c: helper(): its place in the kernel image cannot be told with certainty; patch its callers instead
 	EOT
 }
@@ -264,8 +264,8 @@ same_names()
 	cdo 0
 	sed -i 's/the text/the TEXT/' image
 	cdo 1
-	[[ $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel refers to "*" here, the compiled source to .LC0+0; $CAUSES" ||
-	   $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel refers to "*" here, the compiled source to .rodata.str1.1+0; $CAUSES" ]]
+	[[ $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel refers to "*" here, the compiled source to .LC0+0x0; $CAUSES" ||
+	   $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel refers to "*" here, the compiled source to .rodata.str1.1+0x0; $CAUSES" ]]
 }
 
 @test "a section without names is found by what refers to it, and compared, too" {

@@ -283,11 +283,18 @@ load diff-fixtures
 	EOT
 }
 
-@test "included code refers to initialisation data" {
+@test "included code refers to initialisation data: refused, unless the original does" {
 	pair <<-'EOT'
 		static int __section(".init.data") setting = 5;
 		static int __used __section(".init.text") notrace start(int x) { return setting += x; }
 		int foo(int x)
+		{
+		#ifdef PATCHED
+			x *= setting;
+		#endif
+			return x;
+		}
+		int bar(int x)
 		{
 		#ifdef PATCHED
 			x *= 2;
@@ -298,7 +305,30 @@ load diff-fixtures
 	cdo 2
 	messages <<-'EOT'
 		refused: file.c: foo(): refers to setting, which the running kernel has freed after initialisation; leave this reference out
+		warning: file.c: bar(): refers to setting, which the running kernel has freed after initialisation; the original does, too, but make sure that the new code does not use it
 	EOT
+	# What another object has, known by its place between the kernel's own marks.
+	pair <<-'EOT'
+		extern char _sinittext[], early_setting[];
+		long foo(long x)
+		{
+		#ifdef PATCHED
+			x *= (long)early_setting;
+		#endif
+			return x + (long)_sinittext;
+		}
+	EOT
+	symtab <<-'EOT'
+		T foo
+		T __init_begin
+		T _sinittext
+		D early_setting
+		T __init_end
+	EOT
+	cdo 2
+	[[ $stderr == *"refused: file.c: foo(): refers to early_setting, which"* ]]
+	[[ $stderr == *"warning: file.c: foo(): refers to _sinittext, which"* ]]
+	[ "$(wc -l <<< "$stderr")" -eq 2 ]
 }
 
 @test "functions without an ftrace entry are named, all of them" {
