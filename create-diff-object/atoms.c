@@ -324,11 +324,9 @@ static void cut_pool(struct elf_file *file, struct section *pool)
 				continue;
 			/* What describes the pool itself (ORC, returns) does not start a piece. */
 			if (s->table && s->table->kind != TABLE_POOL &&
-			    strcmp(s->name, ".altinstructions") && strcmp(s->name, "__ex_table"))
+			    !(s->table->flags & TABLE_HAS_PIECES))
 				continue;
-			at = r->sym->sym.st_value + r->addend;
-			if (is_code(s) && arch_reloc_is_pcrel(r->type))
-				at += 4;
+			at = r->sym->sym.st_value + r->addend + arch_field_end(s, r);
 			if (at >= pool->size)
 				continue;
 			if (n == starts_room) {
@@ -399,10 +397,11 @@ static void found_branch(void *arg, uint64_t field, unsigned int width, uint64_t
 {
 	struct branch_search *search = arg;
 	struct section *sec = search->sec;
+	struct reloc *r;
 
 	if (has_reloc_between(sec, field, field + 1))
 		return;
-	if (width != 4) {
+	if (width != arch_reloc_width(arch_branch_reloc())) {
 		search->atom->stuck = true;
 		return;
 	}
@@ -410,9 +409,9 @@ static void found_branch(void *arg, uint64_t field, unsigned int width, uint64_t
 		search->room = search->room ? search->room * 2 : 16;
 		search->found = xrealloc(search->found, search->room, sizeof(*search->found));
 	}
-	search->found[search->n++] = (struct reloc){ .offset = field, .type = arch_branch_reloc(),
-						     .sym = section_symbol(sec),
-						     .addend = (int64_t)target - arch_branch_bias() };
+	r = &search->found[search->n++];
+	*r = (struct reloc){ .offset = field, .type = arch_branch_reloc(), .sym = section_symbol(sec) };
+	r->addend = (int64_t)target - arch_field_end(sec, r);
 }
 
 static int by_reloc_offset(const void *a, const void *b)
@@ -449,16 +448,11 @@ static void relocate_branches(struct elf_file *file, struct section *sec)
 static int64_t target_offset(const struct section *sec, const struct reloc *r, uint64_t *insn)
 {
 	int64_t at = (int64_t)r->sym->sym.st_value + r->addend;
-	int end = 4;
+	int end = arch_field_end(sec, r), exact = -1;
 
-	if (!is_code(sec) || !arch_reloc_is_pcrel(r->type))
-		return at;
-	if (insn && !arch_is_branch(sec, r)) {
-		end = arch_pcrel_end(sec, insn, r->offset);
-		if (end < 0)
-			end = 4;
-	}
-	return at + end;
+	if (insn && end && !arch_is_branch(sec, r))
+		exact = arch_pcrel_end(sec, insn, r->offset);
+	return at + (exact < 0 ? end : exact);
 }
 
 /*
@@ -577,12 +571,6 @@ static int attach_entries(struct elf_file *file)
 	return err;
 }
 
-/* The compiler's assembler aligns each paravirt entry, but does not fill up the last one. */
-static bool lacks_padding(const struct section *sec)
-{
-	return !strcmp(sec->name, ".parainstructions");
-}
-
 static int cut_section(struct diff *d, struct elf_file *file, struct section *sec,
 		       struct section_symbols *list)
 {
@@ -609,7 +597,8 @@ static int cut_section(struct diff *d, struct elf_file *file, struct section *se
 			return 0;	/* once all relocations are known */
 		default:
 			size = entry_size(d, sec);
-			return size ? cut_evenly(file, sec, size, ATOM_ENTRY, lacks_padding(sec)) : -1;
+			return size ? cut_evenly(file, sec, size, ATOM_ENTRY,
+						 sec->table->flags & TABLE_LAST_IS_SHORT) : -1;
 		}
 	}
 	if (is_string_section(sec))

@@ -108,7 +108,7 @@ static bool same_text(const struct proof *p, const struct section *s, const stru
 		      uint64_t value)
 {
 	const struct section *in = r->sym->sec;
-	int end = is_code(s) && arch_reloc_is_pcrel(r->type) ? 4 : 0;
+	int end = arch_field_end(s, r);
 	uint64_t off = r->sym->sym.st_value + r->addend + end;
 	const unsigned char *image;
 	size_t n;

@@ -169,7 +169,7 @@ static int report_reloc(struct diff *d, const struct section *s, const struct re
 	uint64_t base = p->placed[s->index].base, start;
 	const char *name = thing_at(&p->obj, s, r->offset, &start);
 	/* Displacements count from the end of the instruction, mostly right behind the field. */
-	int64_t end = is_code(s) && arch_reloc_is_pcrel(r->type) ? 4 : 0, addend = r->addend + end;
+	int64_t end = arch_field_end(s, r), addend = r->addend + end;
 	struct field f;
 	char *is;
 

@@ -56,25 +56,18 @@ static void take(struct diff *d, struct atom *a)
 	d->taken_end = &a->next_taken;
 }
 
-/* Entries of jump labels and static calls: the key is what the last relocation points to. */
-static bool has_key(const struct section *sec)
-{
-	return sec->table && sec->table->struct_name &&
-	       (!strcmp(sec->table->struct_name, "jump_entry") ||
-		!strcmp(sec->table->struct_name, "static_call_site"));
-}
-
 /*
  * The kernel reads these entries when the livepatch module is loaded. If the key belongs to the
  * patched module, it may not be there yet. A tracepoint can be done without.
  */
 static bool key_is_early(struct diff *d, const struct atom *e)
 {
+	/* The key is what the last relocation points to. */
 	const struct reloc *r = &e->relocs[e->nrelocs - 1];
 	const struct export *ex;
 	const char *name;
 
-	if (!strcmp(d->opt.objname, "vmlinux") || !has_key(e->sec))
+	if (!strcmp(d->opt.objname, "vmlinux") || !(e->sec->table->flags & TABLE_HAS_KEY))
 		return true;
 	if (r->target && binds_to_copy(e, r))
 		return true;

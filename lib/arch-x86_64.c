@@ -11,68 +11,69 @@
  * sizes are the target kernel's: struct alt_instr had 12, 13 and 14 bytes within a few years.
  */
 static const struct arch_table tables[] = {
-	{ "__bug_table", TABLE_ENTRIES, "bug_entry", "BUG_STRUCT_SIZE", 0, "the bug table" },
+	{ "__bug_table", TABLE_ENTRIES, "bug_entry", "BUG_STRUCT_SIZE", 0, .what = "the bug table" },
 	{ "__ex_table", TABLE_ENTRIES, "exception_table_entry", "EX_STRUCT_SIZE", 0,
-	  "the exception table" },
+	  .what = "the exception table", .flags = TABLE_HAS_PIECES },
 	{ ".altinstructions", TABLE_ENTRIES, "alt_instr", "ALT_STRUCT_SIZE", 0,
-	  "the table of alternative instructions" },
-	{ "__jump_table", TABLE_ENTRIES, "jump_entry", "JUMP_STRUCT_SIZE", 0, "the jump label table" },
+	  .what = "the table of alternative instructions", .flags = TABLE_HAS_PIECES },
+	{ "__jump_table", TABLE_ENTRIES, "jump_entry", "JUMP_STRUCT_SIZE", 0, .what = "the jump label table",
+	  .flags = TABLE_HAS_KEY },
 	{ ".static_call_sites", TABLE_ENTRIES, "static_call_site", "STATIC_CALL_STRUCT_SIZE", 0,
-	  "the static call table" },
+	  .what = "the static call table", .flags = TABLE_HAS_KEY },
 	{ ".parainstructions", TABLE_ENTRIES, "paravirt_patch_site", "PARA_STRUCT_SIZE", 0,
-	  "the paravirt table" },
-	{ ".smp_locks", TABLE_ENTRIES, NULL, NULL, 4, "the table of lock prefixes" },
-	{ ".retpoline_sites", TABLE_ENTRIES, NULL, NULL, 4, "the table of retpolines" },
-	{ ".return_sites", TABLE_ENTRIES, NULL, NULL, 4, "the table of returns" },
-	{ ".call_sites", TABLE_ENTRIES, NULL, NULL, 4, "the table of calls" },
-	{ ".cfi_sites", TABLE_ENTRIES, NULL, NULL, 4, "the table of CFI sites" },
-	{ ".kcfi_traps", TABLE_ENTRIES, NULL, NULL, 4, "the table of CFI traps" },
-	{ "__mcount_loc", TABLE_ENTRIES, NULL, NULL, 8, "the ftrace table" },
-	{ "_kprobe_blacklist", TABLE_ENTRIES, NULL, NULL, 8, "the kprobe blacklist" },
-	{ "runtime_*", TABLE_ENTRIES, NULL, NULL, 4, "a table of runtime constants" },
+	  .what = "the paravirt table", .flags = TABLE_LAST_IS_SHORT },
+	{ ".smp_locks", TABLE_ENTRIES, NULL, NULL, 4, .what = "the table of lock prefixes" },
+	{ ".retpoline_sites", TABLE_ENTRIES, NULL, NULL, 4, .what = "the table of retpolines" },
+	{ ".return_sites", TABLE_ENTRIES, NULL, NULL, 4, .what = "the table of returns" },
+	{ ".call_sites", TABLE_ENTRIES, NULL, NULL, 4, .what = "the table of calls" },
+	{ ".cfi_sites", TABLE_ENTRIES, NULL, NULL, 4, .what = "the table of CFI sites" },
+	{ ".kcfi_traps", TABLE_ENTRIES, NULL, NULL, 4, .what = "the table of CFI traps" },
+	{ "__mcount_loc", TABLE_ENTRIES, NULL, NULL, 8, .what = "the ftrace table" },
+	{ "_kprobe_blacklist", TABLE_ENTRIES, NULL, NULL, 8, .what = "the kprobe blacklist" },
+	{ "runtime_*", TABLE_ENTRIES, NULL, NULL, 4, .what = "a table of runtime constants" },
 
-	{ ".orc_unwind_ip", TABLE_ORC_IP, NULL, NULL, 4, "the ORC table" },
-	{ ".orc_unwind", TABLE_ORC_DATA, "orc_entry", "ORC_STRUCT_SIZE", 0, "the ORC table" },
+	{ ".orc_unwind_ip", TABLE_ORC_IP, NULL, NULL, 4, .what = "the ORC table" },
+	{ ".orc_unwind", TABLE_ORC_DATA, "orc_entry", "ORC_STRUCT_SIZE", 0, .what = "the ORC table" },
 
-	{ ".altinstr_replacement", TABLE_POOL, NULL, NULL, 0, "alternative instructions" },
-	{ ".altinstr_aux", TABLE_POOL, NULL, NULL, 0, "alternative instructions" },
-	{ ".fixup", TABLE_POOL, NULL, NULL, 0, "exception fixups" },
+	{ ".altinstr_replacement", TABLE_POOL, NULL, NULL, 0, .what = "alternative instructions" },
+	{ ".altinstr_aux", TABLE_POOL, NULL, NULL, 0, .what = "alternative instructions" },
+	{ ".fixup", TABLE_POOL, NULL, NULL, 0, .what = "exception fixups" },
 
-	{ ".init.*", TABLE_REGISTRY, NULL, NULL, 0, "initialisation code or data" },
-	{ ".exit.*", TABLE_REGISTRY, NULL, NULL, 0, "exit code or data" },
-	{ ".initcall*", TABLE_REGISTRY, NULL, NULL, 0, "the list of initcalls" },
-	{ ".con_initcall.init", TABLE_REGISTRY, NULL, NULL, 0, "the list of initcalls" },
-	{ ".exitcall*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exitcalls" },
-	{ ".meminit.*", TABLE_REGISTRY, NULL, NULL, 0, "initialisation code or data" },
+	{ ".init.*", TABLE_REGISTRY, NULL, NULL, 0, .what = "initialisation code or data" },
+	{ ".exit.*", TABLE_REGISTRY, NULL, NULL, 0, .what = "exit code or data" },
+	{ ".initcall*", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of initcalls" },
+	{ ".con_initcall.init", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of initcalls" },
+	{ ".exitcall*", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of exitcalls" },
+	{ ".meminit.*", TABLE_REGISTRY, NULL, NULL, 0, .what = "initialisation code or data" },
 	/* Comes with each entry of ___ksymtab, which says it better. */
-	{ "__ksymtab_strings", TABLE_DROPPED, NULL, NULL, 0, NULL },
-	{ "___ksymtab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
-	{ "__ksymtab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
-	{ "___kcrctab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
-	{ "__kcrctab*", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
-	{ ".export_symbol", TABLE_REGISTRY, NULL, NULL, 0, "the list of exported symbols" },
-	{ "__param", TABLE_REGISTRY, NULL, NULL, 0, "the list of module parameters" },
-	{ "__modver", TABLE_REGISTRY, NULL, NULL, 0, "the module's version" },
-	{ ".modinfo", TABLE_REGISTRY, NULL, NULL, 0, "the module's description" },
-	{ ".pci_fixup*", TABLE_REGISTRY, NULL, NULL, 0, "the list of PCI quirks" },
-	{ "__tracepoints_ptrs", TABLE_REGISTRY, NULL, NULL, 0, "the list of tracepoints" },
-	{ "__tracepoints_strings", TABLE_REGISTRY, NULL, NULL, 0, "the list of tracepoints" },
-	{ "_ftrace_events", TABLE_REGISTRY, NULL, NULL, 0, "the list of trace events" },
-	{ "_ftrace_eval_map", TABLE_REGISTRY, NULL, NULL, 0, "the list of trace events" },
-	{ "__syscalls_metadata", TABLE_REGISTRY, NULL, NULL, 0, "the list of system calls" },
-	{ "__bpf_raw_tp_map", TABLE_REGISTRY, NULL, NULL, 0, "the list of tracepoints" },
+	{ "__ksymtab_strings", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
+	{ "___ksymtab*", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of exported symbols" },
+	{ "__ksymtab*", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of exported symbols" },
+	{ "___kcrctab*", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of exported symbols" },
+	{ "__kcrctab*", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of exported symbols" },
+	{ ".export_symbol", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of exported symbols" },
+	{ "__param", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of module parameters" },
+	{ "__modver", TABLE_REGISTRY, NULL, NULL, 0, .what = "the module's version" },
+	{ ".modinfo", TABLE_REGISTRY, NULL, NULL, 0, .what = "the module's description" },
+	{ ".pci_fixup*", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of PCI quirks" },
+	{ "__tracepoints_ptrs", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of tracepoints" },
+	{ "__tracepoints_strings", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of tracepoints" },
+	{ "_ftrace_events", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of trace events" },
+	{ "_ftrace_eval_map", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of trace events" },
+	{ "__syscalls_metadata", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of system calls" },
+	{ "__bpf_raw_tp_map", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of tracepoints" },
 	{ "_error_injection_whitelist", TABLE_REGISTRY, NULL, NULL, 0,
-	  "the list of functions for error injection" },
-	{ ".static_call_tramp_key", TABLE_REGISTRY, NULL, NULL, 0, "the list of static calls" },
-	{ ".BTF_ids", TABLE_REGISTRY, NULL, NULL, 0, "the list of BTF ids" },
+	  .what = "the list of functions for error injection" },
+	{ ".static_call_tramp_key", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of static calls" },
+	{ ".BTF_ids", TABLE_REGISTRY, NULL, NULL, 0, .what = "the list of BTF ids" },
 
 	/* A list of formats for people, in debugfs. */
-	{ ".printk_index", TABLE_DROPPED, NULL, NULL, 0, NULL },
-	{ ".discard*", TABLE_DROPPED, NULL, NULL, 0, NULL },
-	{ ".ibt_endbr_seal", TABLE_DROPPED, NULL, NULL, 0, NULL },
-	{ ".llvm_addrsig", TABLE_DROPPED, NULL, NULL, 0, NULL },
-	{ ".comment", TABLE_DROPPED, NULL, NULL, 0, NULL },
-	{ ".note*", TABLE_DROPPED, NULL, NULL, 0, NULL },
+	{ ".printk_index", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
+	{ ".discard*", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
+	{ ".ibt_endbr_seal", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
+	{ ".llvm_addrsig", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
+	{ ".comment", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
+	{ ".note*", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 };
 
 /* Ordinary code and data, which most sections are: no table has such a name. */
@@ -95,6 +96,16 @@ const struct arch_table *arch_table(const char *section)
 			return &tables[i];
 	}
 	return NULL;
+}
+
+uint16_t arch_machine(void)
+{
+	return EM_X86_64;
+}
+
+const char *arch_name(void)
+{
+	return "x86-64";
 }
 
 unsigned int arch_reloc_width(uint32_t type)
@@ -246,9 +257,9 @@ uint32_t arch_table_reloc(void)
 	return R_X86_64_PC32;
 }
 
-int arch_branch_bias(void)
+int arch_field_end(const struct section *sec, const struct reloc *r)
 {
-	return 4;
+	return is_code(sec) && arch_reloc_is_pcrel(r->type) ? 4 : 0;
 }
 
 bool arch_is_prefix_symbol(const char *name)

@@ -8,6 +8,10 @@
 
 #include "elf-file.h"
 
+/* The architecture: its e_machine, and what people call it. */
+uint16_t arch_machine(void);
+const char *arch_name(void);
+
 enum table_kind {
 	/*
 	 * An array of entries that describe code. An entry belongs to the code that its first
@@ -28,6 +32,13 @@ enum table_kind {
 	TABLE_DROPPED,
 };
 
+/* Entries refer to pieces of a TABLE_POOL section that belong to them. */
+#define TABLE_HAS_PIECES	1
+/* The last field of an entry refers to a key, which the kernel uses when the entry is loaded. */
+#define TABLE_HAS_KEY		2
+/* The compiler's assembler aligns each entry, but does not fill up the last one. */
+#define TABLE_LAST_IS_SHORT	4
+
 struct arch_table {
 	const char *name;	/* of the section; a trailing '*' stands for any ending */
 	enum table_kind kind;
@@ -39,6 +50,7 @@ struct arch_table {
 	const char *env;	/* environment variable that gives it, for kpatch's wrappers */
 	unsigned int fixed_size;
 	const char *what;	/* for messages: "the exception table" */
+	unsigned int flags;	/* TABLE_HAS_..., TABLE_LAST_... */
 };
 
 /* The table that a section is, or NULL for ordinary code and data. */
@@ -90,8 +102,11 @@ bool arch_entry_is_empty(const struct section *sec, uint64_t offset, uint64_t si
 /* The relocation type of position-relative fields in tables of the ORC unwinder. */
 uint32_t arch_table_reloc(void);
 
-/* What to subtract from the target's offset to get the addend of arch_branch_reloc(). */
-int arch_branch_bias(void);
+/*
+ * Position-relative fields of code count from the end of their instruction. How far is that from the
+ * field's start, if no operand follows? 0 for all other fields.
+ */
+int arch_field_end(const struct section *sec, const struct reloc *r);
 
 /*
  * Bytes of code that stand in front of a function's entry under a symbol of their own (__pfx_foo,

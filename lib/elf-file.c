@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "diag.h"
 #include "elf-file.h"
 
@@ -242,9 +243,9 @@ static int read_all(struct elf_file *file)
 	if (file->eh.e_type != ET_REL)
 		return diag_error("%s: not a relocatable object; give a .o file", path);
 	if (gelf_getclass(file->elf) != ELFCLASS64 || file->eh.e_ident[EI_DATA] != ELFDATA2LSB ||
-	    file->eh.e_machine != EM_X86_64)
-		return diag_error("%s: not an x86-64 object; other architectures are not supported yet",
-				  path);
+	    file->eh.e_machine != arch_machine())
+		return diag_error("%s: not an object of %s; other architectures are not supported yet",
+				  path, arch_name());
 	if (read_sections(file) || read_symbols(file))
 		return -1;
 	for_each_section(file, s) {

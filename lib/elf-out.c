@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "diag.h"
 #include "elf-out.h"
 
@@ -275,7 +276,7 @@ static int put_header(struct writer *w)
 		return -1;
 	eh->e_ident[EI_DATA] = ELFDATA2LSB;
 	eh->e_ident[EI_CLASS] = ELFCLASS64;
-	eh->e_machine = EM_X86_64;
+	eh->e_machine = arch_machine();
 	eh->e_type = ET_REL;
 	eh->e_version = EV_CURRENT;
 	return 0;

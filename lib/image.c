@@ -8,6 +8,7 @@
 
 #include <libelf.h>
 
+#include "arch.h"
 #include "diag.h"
 #include "image.h"
 
@@ -217,10 +218,10 @@ static int parse_elf(struct image *img)
 	eh = elf64_getehdr(elf);
 	if (!eh || eh->e_ident[EI_DATA] != ELFDATA2LSB)
 		diag_error("%s: not a 64-bit little-endian ELF file; "
-			   "give a kernel or a module for x86-64", img->path);
-	else if (eh->e_machine != EM_X86_64)
+			   "give a kernel or a module for %s", img->path, arch_name());
+	else if (eh->e_machine != arch_machine())
 		diag_error("%s: made for another machine (ELF number %u); "
-			   "give a kernel or a module for x86-64", img->path, eh->e_machine);
+			   "give a kernel or a module for %s", img->path, eh->e_machine, arch_name());
 	else if (eh->e_type != ET_REL && eh->e_type != ET_EXEC && eh->e_type != ET_DYN)
 		diag_error("%s: neither a kernel nor a module (ELF type %u); "
 			   "give a kernel image or a module", img->path, eh->e_type);

@@ -138,7 +138,7 @@ expect_foo()
 	messages <<< "error: orig.o: not a relocatable object; give a .o file"
 	"$FIXTURE_CC" -m32 -ffreestanding -x c -c -o orig.o - <<< 'int foo;' || skip "no -m32"
 	cdo 1
-	messages <<< "error: orig.o: not an x86-64 object; other architectures are not supported yet"
+	messages <<< "error: orig.o: not an object of x86-64; other architectures are not supported yet"
 }
 
 @test "a stripped object" {

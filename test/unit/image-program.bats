@@ -114,8 +114,8 @@ checked_program()
 	# shellcheck disable=SC2086
 	"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE '-DKPATCH_VERSION="0"' -I"$TOP/lib" -O1 -g1 \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
-		"$TOP"/kpatch-image/*.c "$TOP"/lib/{diag,image,unpack,btf,kallsyms,kallsyms-symtab}.c \
-		-o checked -lelf -llz4 -lzstd -llzma -lz -lbpf
+		"$TOP"/kpatch-image/*.c "$TOP"/lib/*.c \
+		-o checked -lelf -lZydis -llz4 -lzstd -llzma -lz -lbpf
 }
 
 # survive FILE: symtab of it works or fails with one line; anything else, a hang included, is a bug.
