@@ -159,11 +159,22 @@ static bool is_processed_at_load(const struct section *sec)
 	return sec->table && (sec->table->kind == TABLE_ENTRIES || sec->table->kind == TABLE_POOL);
 }
 
+/* A number instead of a symbol: symbol 0, which has no name, or one that is absolute. */
+static bool is_absolute(const struct symbol *s)
+{
+	return !s->index || s->sym.st_shndx == SHN_ABS;
+}
+
 static void emit_outside(struct diff *d, struct atom *a, const struct reloc *r)
 {
 	struct out_reloc out = { .offset = r->offset - a->off + a->ooff, .type = r->type };
 	struct reach *reach;
 
+	if (!r->target && is_absolute(r->sym)) {
+		diag_refuse("%s: %s: refers to a fixed address and not to a symbol; reach it through a pointer",
+			    d->opt.source, atom_title(a));
+		return;
+	}
 	if (r->target) {
 		reach = reach_atom(d, r->target, a);
 		out.addend = (int64_t)r->sym->sym.st_value + r->addend -

@@ -293,6 +293,17 @@ static void refuse_lookup(struct diff *d, struct reach *r, enum found found,
 	r->kind = REACH_FAILED;
 }
 
+/*
+ * The export of that name, if whoever has it may bind to it. The namespace "module:a,b" of vmlinux is a
+ * list of modules: others can neither import it nor load with a reference to such a symbol.
+ */
+static const struct export *find_export(const struct diff *d, const char *name)
+{
+	const struct export *e = exports_find(&d->exports, name);
+
+	return e && !strcmp(e->owner, "vmlinux") && has_prefix(e->ns, "module:") ? NULL : e;
+}
+
 static void reach_undefined(struct diff *d, struct reach *r, const struct atom *user)
 {
 	const struct export *e;
@@ -306,7 +317,7 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 		r->kind = REACH_PEER;
 		return;
 	}
-	e = exports_find(&d->exports, r->name);
+	e = find_export(d, r->name);
 	if (e) {
 		reach_export(d, r, e, user);
 		return;
@@ -332,7 +343,7 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 static void reach_defined(struct diff *d, struct reach *r, const struct symbol *s,
 			  const struct atom *user)
 {
-	const struct export *e = is_local_symbol(s) ? NULL : exports_find(&d->exports, r->name);
+	const struct export *e = is_local_symbol(s) ? NULL : find_export(d, r->name);
 	unsigned int pos;
 	enum found found;
 

@@ -204,7 +204,7 @@ well_formed()
 	[[ -z $complaints ]] || { echo "$1: $complaints"; return 1; }
 	# Local symbols come first, and the section header says where they end.
 	readelf -SsW "$1" | awk '
-		/ SYMTAB / { info = $(NF - 1) }
+		/ SYMTAB +[0-9a-f]+ / { info = $(NF - 1) }
 		/^ *[0-9]+: / { n++; if ($5 == "LOCAL") last = n }
 		END { if (info != last) { print "sh_info is " info ", not " last; exit 1 } }'
 }

@@ -314,6 +314,182 @@ expect_foo()
 	[[ $stderr == *"patched.o: section .text.foo: relocation type "*" is not known; was the object compiled for the kernel?" ]]
 }
 
+@test "mapping symbols, labels and constants of the compiler name nothing" {
+	asm_pair <<-'EOT'
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+		"$x":
+		foo:
+		9:	call __fentry__
+		#ifdef PATCHED
+			nop
+		#endif
+		"$d.1":
+		.Lmiddle:
+			mov $.LC0, %rdi
+			mov $.LC1, %rsi
+			ret
+		.size foo, . - foo
+		.section .rodata.foo, "a"
+		"$d":
+		.LC0: .quad 5
+		.section .rodata.cst8, "aM", @progbits, 8
+		.quad 6
+		.LC1: .quad 7
+		.section __mcount_loc, "a"
+		.quad 9b
+	EOT
+	# -L keeps the assembler's labels in the symbol table.
+	compile orig.o file.S -Wa,-L
+	compile patched.o file.S -DPATCHED -Wa,-L
+	given_symbols patched.o '$x' '$d' '$d.1' .LC0 .LC1 .Lmiddle
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+	EOT
+	symbols <<-'EOT'
+		__kpatch_new.vmlinux.foo.0 GLOBAL FUNC
+		foo LOCAL FUNC
+	EOT
+	relocs .text.foo <<-'EOT'
+		.text.foo 0x1 PLT32 __fentry__ -4
+		.text.foo 0x9 32S .rodata.foo 0
+		.text.foo 0x10 32S .rodata.cst8 0
+	EOT
+	[ "$(bytes output.o .rodata.cst8)" = 0700000000000000 ]
+}
+
+@test "absolute symbols are numbers; a reference to a fixed address is refused" {
+	asm_pair <<-'EOT'
+		.globl number
+		.set number, 0x1234
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+		foo:
+		9:	call __fentry__
+		#ifdef PATCHED
+			nop
+		#endif
+			mov $number, %rdi
+		#ifdef CALL
+			call number
+		#endif
+			ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 9b
+	EOT
+	given grep -q ' ABS number$' <(readelf -sW patched.o)
+	ksyms D number
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+	EOT
+	relocs .text.foo <<-'EOT'
+		.text.foo 0x1 PLT32 __fentry__ -4
+	EOT
+	# Its relocation is against no symbol at all.
+	compile orig.o file.S -DCALL
+	compile patched.o file.S -DPATCHED -DCALL
+	cdo 2
+	messages <<< "refused: file.c: foo(): refers to a fixed address and not to a symbol; reach it through a pointer"
+}
+
+@test "a common variable of the original is found by its name, a new one is refused" {
+	asm_pair <<-'EOT'
+		.comm old, 8, 8
+		#ifdef NEW
+		.comm new, 8, 8
+		#endif
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+		foo:
+		9:	call __fentry__
+			incl old(%rip)
+		#ifdef PATCHED
+			nop
+		#endif
+		#ifdef NEW
+			incl new(%rip)
+		#endif
+			ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 9b
+	EOT
+	given grep -q ' COM old$' <(readelf -sW patched.o)
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux old 0
+	EOT
+	compile patched.o file.S -DPATCHED -DNEW
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: foo(): refers to new, which is neither exported nor in the kernel's symbol table; is it from another configuration?
+	EOT
+}
+
+@test "sections for tools and for the build are no part of the comparison or of the output" {
+	for section in .discard .discard.unreachable .discard.addressable .llvm_addrsig .comment .note.odd \
+		.printk_index .ibt_endbr_seal; do
+		asm_pair <<-EOT
+			.section .text.foo, "ax"
+			.globl foo
+			.type foo, @function
+			foo:
+			9:	call __fentry__
+			#ifdef PATCHED
+				nop
+			#endif
+			8:	ret
+			.size foo, . - foo
+			.section __mcount_loc, "a"
+			.quad 9b
+			.section $section, "a"
+			.quad 8b
+			#ifdef PATCHED
+			.type named, @object
+			.size named, 8
+			named: .quad 8b
+			#endif
+		EOT
+		cdo 0
+		no_messages
+		changes <<-'EOT'
+			function foo 0
+		EOT
+		run -1 has_section output.o "$section"
+	done
+}
+
+@test "an output of more than 65280 sections" {
+	local n=65300
+	{
+		echo '#ifdef PATCHED'
+		seq 1 $n | sed 's/.*/.section .data.v&,"aw"; .type v&,@object; .size v&,4; v&: .long &/'
+		printf '%s\n' '#endif' '.section .text.foo, "ax"' '.globl foo' '.type foo, @function' \
+			'foo:' '9: call __fentry__' '#ifdef PATCHED'
+		seq 1 $n | sed 's/.*/mov $v&, %eax/'
+		printf '%s\n' '#endif' 'ret' '.size foo, . - foo' '.section __mcount_loc, "a"' '.quad 9b'
+	} > file.S
+	compile orig.o file.S
+	compile patched.o file.S -DPATCHED
+	symtab <<< 'T foo'
+	run -0 "$CDO" -q orig.o patched.o vmlinux symtab symvers name output.o
+	readelf -hSsrW output.o > list
+	given grep -q 'Number of section headers: *0 (65' list
+	# Each reference is to the variable of that name, and that is in the section of that name.
+	awk '$3 == "R_X86_64_32" { print $5 }' list | diff -q - <(seq 1 $n | sed 's/^/v/')
+	sed -n 's/^ *\[ *\([0-9]*\)\] \.data\.\(v[0-9]*\) .*/\1 \2/p' list > sections
+	[ "$(wc -l < sections)" = $n ]
+	awk '$4 == "OBJECT" { print $7, $8 }' list | sort -n | diff -q - sections
+}
+
 # An object with some of everything, small enough to be damaged many times.
 rich_pair()
 {
