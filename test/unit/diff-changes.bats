@@ -360,6 +360,72 @@ load diff-fixtures
 	EOT
 }
 
+@test "a taken address is the original's in every type of relocation, with and without a prefix" {
+	for prefix in 0 16; do
+		asm_pair <<-EOT
+			.macro function name
+			.section .text.\name, "ax"
+			.if $prefix
+			.type __pfx_\name, @function
+			__pfx_\name: .fill $prefix, 1, 0x90
+			.size __pfx_\name, . - __pfx_\name
+			.endif
+			.type \name, @function
+			\name:
+			9:	call __fentry__
+			.pushsection __mcount_loc, "a"
+			.quad 9b
+			.popsection
+			#ifdef PATCHED
+				nop
+			#endif
+			.endm
+			function target
+				ret
+			.size target, . - target
+			.globl user
+			function user
+				mov \$target, %rdi
+				mov \$target, %edi
+				movabs \$target, %rdi
+				lea target(%rip), %rdi
+				push \$target
+				cmpq \$target, %rax
+			#ifdef PATCHED
+				mov \$table, %rdi
+			#endif
+				ret
+			.size user, . - user
+			#ifdef PATCHED
+			.section .data.table, "aw"
+			.type table, @object
+			table:	.quad target
+				.long target - .
+				.long target
+			.size table, . - table
+			#endif
+		EOT
+		cdo 0
+		changes <<-'EOT'
+			function target 0
+			function user 0
+			new data table
+			klp vmlinux target 0
+		EOT
+		diff -u - <(reloc_list output.o | awk '$4 ~ /target/ && $1 != "__mcount_loc" { print $1, $3, $4, $5 }') <<-'EOT'
+			.text.user 32S .kpatch.sym.vmlinux.vmlinux.target,0 0
+			.text.user 32 .kpatch.sym.vmlinux.vmlinux.target,0 0
+			.text.user 64 .kpatch.sym.vmlinux.vmlinux.target,0 0
+			.text.user PC32 .kpatch.sym.vmlinux.vmlinux.target,0 -4
+			.text.user 32S .kpatch.sym.vmlinux.vmlinux.target,0 0
+			.text.user 32S .kpatch.sym.vmlinux.vmlinux.target,0 0
+			.data.table 64 .kpatch.sym.vmlinux.vmlinux.target,0 0
+			.data.table PC32 .kpatch.sym.vmlinux.vmlinux.target,0 0
+			.data.table 32 .kpatch.sym.vmlinux.vmlinux.target,0 0
+		EOT
+	done
+}
+
 @test "the address of a changed exported function is reached by an ordinary relocation" {
 	pair <<-'EOT'
 		typedef int fn(int);
@@ -526,6 +592,51 @@ load diff-fixtures
 		.text.foo
 		__mcount_loc
 		.text.baz
+	EOT
+}
+
+@test "a function with a prefix may move between sections, changed or not" {
+	asm_pair <<-'EOT'
+		.macro function name, section
+		.section \section\().\name, "ax"
+		.type __pfx_\name, @function
+		__pfx_\name: .fill 16, 1, 0x90
+		.size __pfx_\name, . - __pfx_\name
+		.globl \name
+		.type \name, @function
+		\name:
+		9:	call __fentry__
+		.pushsection __mcount_loc, "a"
+		.quad 9b
+		.popsection
+		.endm
+		#ifdef PATCHED
+		#define N 4
+		function foo, .text.unlikely
+		#else
+		#define N 3
+		function foo, .text
+		#endif
+			mov $N, %eax
+			ret
+		.size foo, . - foo
+		#ifdef PATCHED
+		function bar, .text.hot
+		#else
+		function bar, .text.unlikely
+		#endif
+			mov $7, %eax
+			ret
+		.size bar, . - bar
+	EOT
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+	EOT
+	relocs .text.foo __mcount_loc <<-'EOT'
+		.text.foo 0x11 PLT32 __fentry__ -4
+		__mcount_loc 0x0 64 foo 0
 	EOT
 }
 

@@ -634,6 +634,93 @@ asm()
 	EOT
 }
 
+@test "prefixes of both kinds, of a function with an alias, belong to the one function" {
+	asm <<-'EOT'
+		.macro prefix name
+		.type \name, @function
+		.globl \name
+		\name:
+		.endm
+		.section .text.foo, "ax"
+		.p2align 4
+		prefix __pfx_foo
+		prefix __pfx_foo_alias
+			.fill 11, 1, 0x90
+		prefix __cfi_foo
+		prefix __cfi_foo_alias
+			.byte 0xb8, 1, 2, 3, 4
+		.size __pfx_foo, . - __pfx_foo
+		.size __pfx_foo_alias, . - __pfx_foo
+		.size __cfi_foo, . - __cfi_foo
+		.size __cfi_foo_alias, . - __cfi_foo
+		.globl foo_alias
+		.type foo_alias, @function
+		foo_alias:
+		.globl foo
+		function foo
+		#ifdef PATCHED
+			nop
+		#endif
+			ret
+		end foo
+		.size foo_alias, . - foo
+		.globl user
+		function user
+		#ifdef PATCHED
+			nop
+		#endif
+			call foo_alias
+			mov $foo_alias, %rdi
+			ret
+		end user
+	EOT
+	given_symbols patched.o __pfx_foo __pfx_foo_alias __cfi_foo __cfi_foo_alias
+	cdo 0
+	no_messages
+	name=$(sed -n 's/^function.\(foo[a-z_]*\).*/\1/p' report)
+	[[ $name == foo || $name == foo_alias ]]
+	changes <<-EOT
+		function $name 0
+		function user 0
+		klp vmlinux $name 0
+	EOT
+	relocs .text.user __mcount_loc <<-EOT
+		__mcount_loc 0x0 64 $name 0
+		__mcount_loc 0x8 64 user 0
+		.text.user 0x1 PLT32 __fentry__ -4
+		.text.user 0x7 PLT32 $name -4
+		.text.user 0xe 32S .kpatch.sym.vmlinux.vmlinux.$name,0 0
+	EOT
+	# All 16 bytes of the prefix come along, and the names of the entry stand behind them.
+	[[ $(bytes output.o ".text.$name") == 9090909090909090909090b801020304e800000000* ]]
+	diff -u - <(readelf -sW output.o | awk '$8 ~ /foo/ && $7 != "UND" { print $2, $8 }' | sort) <<-EOT
+		0000000000000010 __kpatch_new.vmlinux.$name.0
+		0000000000000010 $name
+	EOT
+}
+
+@test "another prefix is another function" {
+	asm <<-'EOT'
+		.section .text.foo, "ax"
+		.type __cfi_foo, @function
+		__cfi_foo:
+		#ifdef PATCHED
+			.byte 0xb8, 1, 2, 3, 5
+		#else
+			.byte 0xb8, 1, 2, 3, 4
+		#endif
+		.size __cfi_foo, . - __cfi_foo
+		.globl foo
+		function foo
+			ret
+		end foo
+	EOT
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+	EOT
+}
+
 @test "prefixed functions that share a section" {
 	asm <<-'EOT'
 		.macro prefixed name
@@ -772,6 +859,61 @@ asm()
 	changes <<-'EOT'
 		function foo 0
 		namespace CXL
+	EOT
+}
+
+@test "an export for a list of modules is reached like what is not exported" {
+	printf '0x0000000d\tkvm_only\tvmlinux\tEXPORT_SYMBOL_GPL\tmodule:kvm,kvm-amd\n' >> symvers
+	pair <<-'EOT'
+		int kvm_only(int), cxl_export(int), here(int);
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x = kvm_only(x) + cxl_export(3);
+		#endif
+			return x + 1;
+		}
+	EOT
+	ksyms t kvm_only T kvm_only T cxl_export
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+		namespace CXL
+		klp vmlinux kvm_only 2
+	EOT
+	# For a module of the list, too: the livepatch is none of them.
+	OBJNAME=patched_mod
+	mv symtab vmlinux.symtab
+	symtab <<< 'T foo'
+	cdo 0 --vmlinux-symtab vmlinux.symtab
+	changes <<-'EOT'
+		function foo 1
+		namespace CXL
+		klp vmlinux kvm_only 2
+	EOT
+	code_relocs .text.foo <<-'EOT'
+		.text.foo PLT32 .kpatch.sym.vmlinux.vmlinux.kvm_only,2 -4
+		.text.foo PLT32 cxl_export -4
+	EOT
+}
+
+@test "the address of a changed function that is exported for a list of modules only" {
+	printf '0x0000000d\tkvm_only\tvmlinux\tEXPORT_SYMBOL_GPL\tmodule:kvm\n' >> symvers
+	pair <<-'EOT'
+		int (*hook)(int);
+		int kvm_only(int x)
+		{
+		#ifdef PATCHED
+			hook = kvm_only;
+		#endif
+			return x + 1;
+		}
+	EOT
+	cdo 0
+	changes <<-'EOT'
+		function kvm_only 0
+		klp vmlinux hook 0
+		klp vmlinux kvm_only 0
 	EOT
 }
 
@@ -924,6 +1066,55 @@ asm()
 	messages <<-'EOT'
 		refused: file.c: foo(): refers to other_export, which the module other_mod exports; code of the kernel itself cannot depend on a module
 	EOT
+}
+
+@test "entries of tables that refer to the end of a function, of its section and of a variable's" {
+	asm <<-'EOT'
+		.section .data..keys, "aw"
+		.type key, @object
+		.size key, 8
+		key:	.quad 0
+		.type empty, @object
+		.size empty, 0
+		empty:
+		.globl foo
+		function foo
+		#ifdef PATCHED
+			nop
+		#endif
+			call external
+		.Lend_foo:
+		end foo
+		.section __jump_table, "aw"
+		.long foo + 5 - ., .Lend_foo - .
+		.quad empty - .
+		.section .static_call_sites, "aw"
+		.long foo + 6 - ., empty + 2 - .
+		.section .orc_unwind_ip, "a"
+		.long foo - ., .Lend_foo - .
+		.section .orc_unwind, "a"
+		.word 1, 2, 3, 0, 0, 0
+	EOT
+	given [ "$(bytes patched.o .text.foo | wc -c)" = $((2 * 11 + 1)) ]
+	ksyms T external
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux empty 0
+		klp vmlinux external 0
+	EOT
+	relocs __jump_table .static_call_sites .orc_unwind_ip <<-'EOT'
+		__jump_table 0x0 PC32 foo 5
+		__jump_table 0x4 PC32 foo 11
+		__jump_table 0x8 PC64 .kpatch.sym.vmlinux.vmlinux.empty,0 0
+		.static_call_sites 0x0 PC32 foo 6
+		.static_call_sites 0x4 PC32 .kpatch.sym.vmlinux.vmlinux.empty,0 2
+		.orc_unwind_ip 0x0 PC32 .text.foo 0
+		.orc_unwind_ip 0x4 PC32 .text.foo 11
+	EOT
+	# The end is an end once.
+	[ "$(bytes output.o .orc_unwind)" = 010002000300000000000000 ]
 }
 
 @test "a weak reference that nothing defines is refused" {
