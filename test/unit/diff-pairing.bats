@@ -330,6 +330,79 @@ klp_of()
 	[ "$(klp_of .text.unlikely.foo.cold | grep count)" = "$mine,0" ]
 }
 
+@test "a static local's reference moves between a function and its .part or .cold child, either way" {
+	cat > parts.S <<-'EOT'
+		.macro function name
+		.section .text.\name, "ax"
+		.type \name, @function
+		\name:
+		9:	call __fentry__
+			.pushsection __mcount_loc, "a"
+			.quad 9b
+			.popsection
+		.endm
+		.macro variable name
+		.section .bss.\name, "aw", @nobits
+		.type \name, @object
+		.size \name, 4
+		\name:	.zero 4
+		.endm
+		variable count.1
+		variable count.2
+		variable count.3
+		#ifdef PATCHED
+		#define TO count.3
+		#define FROM count.1
+		#define OTHER count.2
+		#else
+		#define TO count.1
+		#define FROM count.2
+		#define OTHER count.3
+		#endif
+		.globl foo
+		function foo
+		#ifndef PATCHED
+			incl TO(%rip)
+		#endif
+			call foo.part.0
+			ret
+		.size foo, . - foo
+		function foo.part.0
+		#ifdef PATCHED
+			incl TO(%rip)
+		#endif
+			ret
+		.size foo.part.0, . - foo.part.0
+		.globl bar
+		function bar
+		#ifdef PATCHED
+			decl FROM(%rip)
+		#endif
+			jne bar.cold
+			ret
+		.size bar, . - bar
+		.section .text.unlikely.bar, "ax"
+		.type bar.cold, @function
+		bar.cold:
+		#ifndef PATCHED
+			decl FROM(%rip)
+		#endif
+			ret
+		.size bar.cold, . - bar.cold
+		.globl baz
+		function baz
+			negl OTHER(%rip)
+			ret
+		.size baz, . - baz
+	EOT
+	asm_pair < parts.S
+	cdo 0
+	no_messages
+	[ "$(klp_of .text.foo.part.0)" = count.1,0 ]
+	[ "$(klp_of .text.bar | grep count)" = count.2,0 ]
+	run -1 grep baz report
+}
+
 @test "inlined functions in another order: their static locals are told apart by the functions themselves" {
 	pair <<-'EOT'
 		int foo(int x) { static int count; return count += x; }
@@ -393,6 +466,115 @@ klp_of()
 		__warned.N LOCAL
 		_rs.N LOCAL
 	EOT
+}
+
+# own_copy NAME SECTION FLAGS: a numbered local of this name in foo() and in bar(), of which the patch
+# changes foo(). The new code gets a variable of its own.
+own_copy()
+{
+	asm_pair <<-EOT
+		#ifdef PATCHED
+		#define MINE $1.7
+		#define BARS $1.6
+		#else
+		#define MINE $1.2
+		#define BARS $1.7
+		#endif
+		.macro variable name, value
+		.section $2, "$3"
+		.type \name, @object
+		.size \name, 4
+		\name:	.long \value
+		.endm
+		.macro function name
+		.section .text.\name, "ax"
+		.globl \name
+		.type \name, @function
+		\name:
+		9:	call __fentry__
+			.pushsection __mcount_loc, "a"
+			.quad 9b
+			.popsection
+		.endm
+		variable MINE, 5
+		variable BARS, 6
+		function foo
+		#ifdef PATCHED
+			nop
+		#endif
+			mov \$MINE, %rdi
+			ret
+		.size foo, . - foo
+		function bar
+			mov \$BARS, %rdi
+			ret
+		.size bar, . - bar
+	EOT
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+	EOT
+	relocs .text.foo <<-EOT
+		.text.foo 0x1 PLT32 __fentry__ -4
+		.text.foo 0x9 32S $1.7 0
+	EOT
+	[ "$(bytes output.o "$2")" = 05000000 ]
+}
+
+@test "each of the names that macros and the compiler use for a function's own things" {
+	local name
+	for name in __key __warned __already_done __print_once _rs; do
+		own_copy $name .data.$name aw
+	done
+	for name in __func__ __FUNCTION__ __PRETTY_FUNCTION__ CSWTCH _entry; do
+		own_copy $name .rodata.$name a
+	done
+}
+
+@test "flags of once-macros are each version's own in every spelling of their section" {
+	local name
+	for name in __warned __already_done anything; do
+		own_copy $name .data..once aw
+		own_copy $name .data.once aw
+	done
+	for name in __warned __already_done; do
+		own_copy $name .data.unlikely aw
+		own_copy $name .data..unlikely aw
+	done
+}
+
+@test "other variables of the sections beside those of once-macros keep their values" {
+	for section in .data.unlikely .data..unlikely .data..read_mostly; do
+		asm_pair <<-EOT
+			.section $section, "aw"
+			.type before, @object
+			.size before, 4
+			before:	.long 1
+			.type state, @object
+			.size state, 4
+			state:	.long 2
+			.section .text.foo, "ax"
+			.globl foo
+			.type foo, @function
+			foo:
+			9:	call __fentry__
+			#ifdef PATCHED
+				nop
+			#endif
+				incl state(%rip)
+				ret
+			.size foo, . - foo
+			.section __mcount_loc, "a"
+			.quad 9b
+		EOT
+		cdo 0
+		no_messages
+		changes <<-'EOT'
+			function foo 0
+			klp vmlinux state 0
+		EOT
+	done
 }
 
 @test "numbers of __func__ and _rs that shift are no change" {
@@ -737,6 +919,56 @@ klp_of()
 	EOT
 	given [ "$(readelf -sW orig.o | grep -o '__initcall__[^ ]*start6')" != \
 		"$(readelf -sW patched.o | grep -o '__initcall__[^ ]*start6')" ]
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+	EOT
+}
+
+@test "every name with a counter is paired by what it stands for" {
+	# In sections whose entries must not change, so that a wrong pairing is refused.
+	asm_pair <<-'EOT'
+		#ifdef PATCHED
+		#define N(a, b) b
+		#else
+		#define N(a, b) a
+		#endif
+		.macro entry name, section, value
+		.section \section, "a"
+		.type \name, @object
+		.size \name, 4
+		\name:	.long \value
+		.endm
+		entry N(__BTF_ID__func__one__140, __BTF_ID__func__one__240), .BTF_ids, 0
+		entry N(__BTF_ID__func__two__241, __BTF_ID__func__two__341), .BTF_ids, 0
+		entry N(__BTF_ID__set__set5, __BTF_ID__set__set6), .BTF_ids, 2
+		entry N(___ADDRESSABLE_one7, ___ADDRESSABLE_one8), .init.data, 11
+		entry N(___ADDRESSABLE_two8, ___ADDRESSABLE_two9), .init.data, 12
+		entry N(__UNIQUE_ID_author9, __UNIQUE_ID_author10), .modinfo, 21
+		entry N(__UNIQUE_ID_license10, __UNIQUE_ID_license11), .modinfo, 22
+		entry N(__UNIQUE_ID_quirk_one11, __UNIQUE_ID_quirk_one12), .init.data, 31
+		entry N(__UNIQUE_ID_quirk_two12, __UNIQUE_ID_quirk_two13), .init.data, 32
+		entry N(__initcall__kmod_a__13_20_one6, __initcall__kmod_a__14_20_one6), .initcall6.init, 41
+		entry N(__initcall__kmod_a__14_21_two6, __initcall__kmod_a__15_21_two6), .initcall6.init, 42
+		entry N(__initcall__kmod_a_b__15_22_one7s, __initcall__kmod_a_b__16_22_one7s), .initcall7s.init, 43
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+		foo:
+		9:	call __fentry__
+		#ifdef PATCHED
+			nop
+		#endif
+			ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 9b
+	EOT
+	given_symbols orig.o __BTF_ID__func__two__241 ___ADDRESSABLE_two8 __UNIQUE_ID_license10 \
+		__initcall__kmod_a__14_21_two6
+	given_symbols patched.o __BTF_ID__func__two__341 ___ADDRESSABLE_one8 __UNIQUE_ID_author10 \
+		__initcall__kmod_a__14_20_one6
 	cdo 0
 	no_messages
 	changes <<-'EOT'

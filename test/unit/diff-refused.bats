@@ -219,6 +219,69 @@ load diff-fixtures
 	)
 }
 
+@test "every section of initialisation and exit code and data" {
+	local section flags what
+	while IFS=, read -r section flags what; do
+		asm_pair <<-EOT
+			.section $section, "$flags"
+			.type thing, @$([[ $flags == ax ]] && echo function || echo object)
+			.size thing, 8
+			thing:
+			#ifdef PATCHED
+				.quad 0x9090909090909091
+			#else
+				.quad 0x9090909090909090
+			#endif
+		EOT
+		cdo 2
+		messages <<< "refused: file.c: thing$([[ $flags != ax ]] || echo '()'): changed $what"
+	done <<-'EOT'
+		.init.text,ax,initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
+		.init.text.unlikely,ax,initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
+		.meminit.text,ax,initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
+		.init.data,aw,initialisation data, which the running kernel has used and freed; set what it sets in a pre-patch callback, or leave this part out
+		.init.rodata,a,initialisation data, which the running kernel has used and freed; set what it sets in a pre-patch callback, or leave this part out
+		.init.setup,a,initialisation data, which the running kernel has used and freed; set what it sets in a pre-patch callback, or leave this part out
+		.meminit.data,aw,initialisation data, which the running kernel has used and freed; set what it sets in a pre-patch callback, or leave this part out
+		.exit.text,ax,exit code, which cannot be patched; leave this part out
+		.exit.data,aw,exit code, which cannot be patched; leave this part out
+		.initcall6.init,a,entry of the list of initcalls (section .initcall6.init), which the kernel has read already; leave this part out
+		.initcallearly.init,a,entry of the list of initcalls (section .initcallearly.init), which the kernel has read already; leave this part out
+		.con_initcall.init,a,entry of the list of initcalls (section .con_initcall.init), which the kernel has read already; leave this part out
+		.exitcall.exit,a,entry of the list of exitcalls (section .exitcall.exit), which the kernel has read already; leave this part out
+	EOT
+}
+
+@test "included code refers to what was freed, whatever its section" {
+	for section in .init.data .init.rodata .meminit.data .exit.data .init.text .exit.text; do
+		flags=aw
+		[[ $section != *.text ]] || flags=ax
+		asm_pair <<-EOT
+			.section $section, "$flags"
+			.type thing, @object
+			.size thing, 8
+			thing:	.quad 0
+			.section .text.foo, "ax"
+			.globl foo
+			.type foo, @function
+			foo:
+			9:	call __fentry__
+			#ifdef PATCHED
+				nop
+			#endif
+				mov thing(%rip), %rax
+				ret
+			.size foo, . - foo
+			.section __mcount_loc, "a"
+			.quad 9b
+		EOT
+		cdo 2
+		thing=thing
+		[[ $section != *.text ]] || thing='thing()'
+		messages <<< "refused: file.c: foo(): refers to $thing, which the running kernel has freed after initialisation; leave this reference out"
+	done
+}
+
 @test "initialisation code that is removed" {
 	pair <<-'EOT'
 		int foo(int x) { return x; }
@@ -340,10 +403,15 @@ load diff-fixtures
 		#endif
 		notrace int foo(int x) { return x + N; }
 		notrace int __section(".noinstr.text") bar(int x) { return x + N; }
+		#define TEXT2(x) #x
+		#define TEXT(x) TEXT2(x)
+		asm(".section .text.assembled,\"ax\"; .globl assembled; .type assembled, @function\n"
+			"assembled: mov $" TEXT(N) ", %eax; ret; .size assembled, . - assembled; .text");
 		int traced(int x) { return x + N; }
 	EOT
 	cdo 2
 	sed 's/^create-diff-object: //' <<< "$stderr" | sort | diff -u - <(sort <<-'EOT'
+		refused: file.c: assembled(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
 		refused: file.c: foo(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
 		refused: file.c: bar(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
 	EOT
@@ -473,6 +541,65 @@ load diff-fixtures
 	EOT
 }
 
+# typed_pair: a pair with the types of its functions, as the driver compiles it.
+typed_pair()
+{
+	pair
+	compile orig.o file.c -aux-info orig.aux
+	compile patched.o file.c -DPATCHED -aux-info patched.aux
+	CDO_OPTIONS=(--orig-prototypes orig.aux --patched-prototypes patched.aux)
+}
+
+@test "a changed type of a global function" {
+	typed_pair <<-'EOT'
+		struct s;
+		#ifdef PATCHED
+		int more(int x, int y) { return x + y; }
+		long result(int x) { return x + 1; }
+		int kind(struct s **p, int (*fn)(struct s *, long)) { return !p && fn; }
+		int same(int other_name, struct s *(*renamed)(int)) { return other_name + 2; }
+		static long local(long x) { barrier(); return x + 2; }
+		#else
+		int more(int x) { return x; }
+		int result(int x) { return x; }
+		int kind(struct s **p, int (*fn)(struct s *, int)) { return !p; }
+		int same(int x, struct s *(*fn)(int)) { return x; }
+		static noinline int local(int x) { barrier(); return x; }
+		#endif
+		int user(int x) { return local(x) + local(2); }
+	EOT
+	given grep -q 'NF.*more' patched.aux
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: more(): its type changed from "int(int)" to "int(int,int)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: result(): its type changed from "int(int)" to "long int(int)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: kind(): its type changed from "int(struct s**,int(*)(struct s*,int))" to "int(struct s**,int(*)(struct s*,long int))", and callers in other files still use the old one; give the new function another name
+	EOT
+}
+
+@test "types of global functions that stay the same, in other words or not" {
+	typed_pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 4
+		#define NAME renamed
+		int added(int x, int y) { return x + y; }
+		#else
+		#define N 3
+		#define NAME name
+		#endif
+		int foo(const char *NAME, unsigned long n, ...) { return n + N; }
+		int bar(void) { return N; }
+		int (*table(int x))(int) { return 0 * N; }
+	EOT
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		new function added
+		function foo 0
+		function bar 0
+	EOT
+}
+
 @test "a static function that becomes global is no trouble, a removed static one neither" {
 	pair <<-'EOT'
 		#ifdef PATCHED
@@ -535,6 +662,103 @@ load diff-fixtures
 		refused: file.c: __param_first: changed entry of the list of module parameters (section __param), which the kernel has read already; leave this part out
 		refused: file.c: __param_second: new entry of the list of module parameters (section __param), which the kernel has read already; leave this part out
 		refused: file.c: __tracepoint_ptr_x: new entry of the list of tracepoints (section __tracepoints_ptrs), which the kernel has read already; leave this part out
+	EOT
+}
+
+@test "every known list: a changed entry, a new one and one that is removed" {
+	local section what
+	while IFS=, read -r section what; do
+		asm_pair <<-EOT
+			.macro entry name, value
+			.section $section, "a"
+			.type \name, @object
+			.size \name, 8
+			\name:	.quad \value
+			.endm
+			#ifdef PATCHED
+			entry first, 2
+			entry added, 3
+			#else
+			entry first, 1
+			entry gone, 3
+			#endif
+		EOT
+		cdo 2
+		if [[ $section == *ksymtab* ]]; then
+			why="EXPORT_SYMBOL; a livepatch cannot export or hide a symbol of the kernel: leave this part out"
+		else
+			why="entry of $what (section $section), which the kernel has read already; leave this part out"
+		fi
+		messages <<-EOT
+			refused: file.c: first: changed $why
+			refused: file.c: added: new $why
+			refused: file.c: gone: removed $why
+		EOT
+	done <<-'EOT'
+		___ksymtab+name,
+		___ksymtab_gpl+name,
+		__ksymtab,
+		__ksymtab_gpl,
+		___kcrctab+name,the list of exported symbols
+		__kcrctab_gpl,the list of exported symbols
+		.export_symbol,the list of exported symbols
+		__param,the list of module parameters
+		__modver,the module's version
+		.modinfo,the module's description
+		.pci_fixup_early,the list of PCI quirks
+		__tracepoints_ptrs,the list of tracepoints
+		__tracepoints_strings,the list of tracepoints
+		_ftrace_events,the list of trace events
+		_ftrace_eval_map,the list of trace events
+		__syscalls_metadata,the list of system calls
+		__bpf_raw_tp_map,the list of tracepoints
+		_error_injection_whitelist,the list of functions for error injection
+		.static_call_tramp_key,the list of static calls
+		.BTF_ids,the list of BTF ids
+	EOT
+}
+
+@test "a tracepoint itself, new, changed or removed" {
+	pair <<-'EOT'
+		struct tracepoint { const char *name; long key[3]; };
+		#define TRACEPOINT(name, n) struct tracepoint __used __section("__tracepoints") \
+			__tracepoint_##name = { #name, { n } };
+		#ifdef PATCHED
+		TRACEPOINT(first, 2)
+		TRACEPOINT(added, 1)
+		#else
+		TRACEPOINT(first, 1)
+		TRACEPOINT(gone, 1)
+		#endif
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: __tracepoint_added: new entry of section __tracepoints, which the kernel has read already; leave this part out
+		refused: file.c: __tracepoint_first: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback
+		refused: file.c: __tracepoint_gone: the patch removes this global variable, and other files may use it; keep it
+	EOT
+}
+
+@test "the import of a namespace that the patch adds to a file is made by the livepatch itself" {
+	pair <<-'EOT'
+		int cxl_export(int);
+		#ifdef PATCHED
+		static const char __used __section(".modinfo") __UNIQUE_ID_import_ns7[] = "import_ns=CXL";
+		int foo(int x) { return cxl_export(x); }
+		#else
+		int foo(int x) { return x; }
+		#endif
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: __UNIQUE_ID_import_ns7: new entry of the module's description (section .modinfo), which the kernel has read already; leave this part out
+	EOT
+	sed -i /import_ns/d file.c
+	compile patched.o file.c -DPATCHED
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+		namespace CXL
 	EOT
 }
 

@@ -263,6 +263,74 @@ asm()
 	EOT
 }
 
+@test "every table whose entries are bare references: those of taken code, compared with it" {
+	local section width
+	while read -r section width; do
+		asm <<-EOT
+			.macro body name
+			8:	nop
+				.pushsection $section, "a"
+				.$width 8b $([[ $width == quad ]] || echo '- .')
+				.popsection
+			.endm
+		EOT
+		cdo 0
+		no_messages
+		changes <<-'EOT'
+			function foo 0
+		EOT
+		relocs "$section" <<-EOT
+			$section 0x0 $([[ $width == quad ]] && echo 64 || echo PC32) foo 6
+		EOT
+		# An entry more, and not one byte of code.
+		sed -i 's/^#ifdef PATCHED/#if 1/' file.S
+		printf '#ifdef PATCHED\n.section %s, "a"\n.%s bar + 5 %s\n#endif\n' "$section" "$width" \
+			"$([[ $width == quad ]] || echo '- .')" >> file.S
+		compile orig.o file.S
+		compile patched.o file.S -DPATCHED
+		cdo 0
+		changes <<-'EOT'
+			function bar 0
+		EOT
+	done <<-'EOT'
+		.smp_locks long
+		.retpoline_sites long
+		.return_sites long
+		.call_sites long
+		.cfi_sites long
+		.kcfi_traps long
+		_kprobe_blacklist quad
+		runtime_shift_d_hash_shift long
+		runtime_ptr_dentry_hashtable long
+	EOT
+}
+
+@test "paravirt entries of several functions stand at multiples of 8" {
+	asm <<-'EOT'
+		.macro body name
+		1:	call *other_key(%rip)
+			.pushsection .parainstructions, "a"
+			.balign 8
+			.quad 1b
+			.byte 5, 6
+			.popsection
+		.endm
+		function third
+		#ifdef PATCHED
+			nop
+		#endif
+			body third
+			ret
+		end third
+	EOT
+	cdo 0
+	relocs .parainstructions <<-'EOT'
+		.parainstructions 0x0 64 third 6
+		.parainstructions 0x10 64 foo 6
+	EOT
+	readelf -SW output.o | grep -q ' \.parainstructions .* 000020 00   A  0   0  8$'
+}
+
 @test "the last paravirt entry gets the padding that it lacks" {
 	asm <<-'EOT'
 		.macro body name
@@ -590,6 +658,81 @@ asm()
 	{ OBJNAME=vmlinux symtab_header; ksym_lines <<< 'D hidden_key'; } > vmlinux.symtab
 	cdo 0 --vmlinux-symtab vmlinux.symtab
 	no_messages
+}
+
+@test "a module's static call with a key of vmlinux, of the module, and a tracepoint's" {
+	OBJNAME=patched_mod
+	asm <<-'EOT'
+		.macro site key
+		1:	call external
+			.pushsection .static_call_sites, "aw"
+			.long 1b - ., \key - .
+			.popsection
+		.endm
+		.macro body name
+			site hidden_key
+		#ifdef OWN
+			site own_key
+		#endif
+		#ifdef TRACEPOINT
+			site __SCK__tp_func_mod
+		#endif
+		.endm
+	EOT
+	ksyms D own_key D __SCK__tp_func_mod
+	{ OBJNAME=vmlinux symtab_header; ksym_lines <<< 'D hidden_key'; } > vmlinux.symtab
+	cdo 0 --vmlinux-symtab vmlinux.symtab
+	no_messages
+	relocs .static_call_sites <<-'EOT'
+		.static_call_sites 0x0 PC32 foo 6
+		.static_call_sites 0x4 PC32 .kpatch.sym.vmlinux.vmlinux.hidden_key,0 0
+	EOT
+	compile orig.o file.S -DTRACEPOINT
+	compile patched.o file.S -DPATCHED -DTRACEPOINT
+	cdo 0 --vmlinux-symtab vmlinux.symtab
+	messages <<-'EOT'
+		warning: file.c: foo(): the tracepoint __SCK__tp_func_mod belongs to a module, so the patched function does not trace it
+	EOT
+	[ "$(reloc_list output.o | grep -c '^.static_call_sites')" = 2 ]
+	compile orig.o file.S -DOWN
+	compile patched.o file.S -DPATCHED -DOWN
+	cdo 2 --vmlinux-symtab vmlinux.symtab
+	messages <<-'EOT'
+		refused: file.c: foo(): uses the static key or static call own_key of a module, which may be loaded after the livepatch; test the key with static_key_enabled() instead
+	EOT
+}
+
+@test "a pr_debug of a module's function has a key of its own, which is there" {
+	OBJNAME=patched_mod
+	asm <<-'EOT'
+		.macro body name
+		1:	.byte 0x0f, 0x1f, 0x44, 0, 0
+			mov $.Ldesc_\name, %rdi
+			.pushsection __dyndbg, "aw"
+			.type __UNIQUE_ID_ddebug_\name\()1.2, @object
+			.size __UNIQUE_ID_ddebug_\name\()1.2, 24
+			__UNIQUE_ID_ddebug_\name\()1.2:
+			.Ldesc_\name:
+			.quad .Lfunc_\name, 5, 0
+			.popsection
+			.pushsection .rodata.str1.1, "aMS", @progbits, 1
+			.Lfunc_\name: .asciz "in \name"
+			.popsection
+			.pushsection __jump_table, "aw"
+			.long 1b - ., 1b - .
+			.quad .Ldesc_\name + 16 - .
+			.popsection
+		.endm
+	EOT
+	{ OBJNAME=vmlinux symtab_header; ksym_lines <<< 'D nothing'; } > vmlinux.symtab
+	cdo 0 --vmlinux-symtab vmlinux.symtab
+	no_messages
+	relocs __dyndbg __jump_table <<-'EOT'
+		__dyndbg 0x0 64 .rodata.str1.1 0
+		__jump_table 0x0 PC32 foo 6
+		__jump_table 0x4 PC32 foo 6
+		__jump_table 0x8 PC64 __UNIQUE_ID_ddebug_foo1.2 16
+	EOT
 }
 
 @test "special sections of a module's part must not need the module's symbols" {
