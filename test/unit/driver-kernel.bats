@@ -150,6 +150,34 @@ config_check()
 	expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration lacks CONFIG_LIVEPATCH; livepatches cannot be made for it"
 }
 
+@test "each option that rules livepatches out, and each that they need" {
+	local option
+	for option in RANDSTRUCT GCC_PLUGIN_RANDSTRUCT GCC_PLUGIN_LATENT_ENTROPY DEBUG_INFO_SPLIT \
+		LD_DEAD_CODE_DATA_ELIMINATION LTO_CLANG; do
+		run config_check "CONFIG_$option=y\n" "CONFIG_$option=y\n"
+		expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration has CONFIG_$option, with which an object compiled alone is not what runs in the kernel"
+		run config_check "# CONFIG_$option is not set\nCONFIG_${option}_OTHER=y\n" "CONFIG_${option}_OTHER=y\n"
+		[ "$status" -eq 0 ]
+	done
+	driver_source
+	K_HEADERS=$PWD K_BOOT=$PWD RELEASE=$FAKE_RELEASE
+	for option in LIVEPATCH MODULES KALLSYMS_ALL; do
+		printf 'CONFIG_%s=y\n' LIVEPATCH MODULES KALLSYMS_ALL | grep -v "_$option=" >.config
+		cp .config "config-$FAKE_RELEASE"
+		run profile_config_check
+		expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration lacks CONFIG_$option; livepatches cannot be made for it"
+	done
+}
+
+@test "no stage runs as shell text what it reads from a file" {
+	local stages=$BATS_TEST_DIRNAME/../../kpatch-build
+	# But for the stages themselves and the commands of the plan, which make printed.
+	grep -hE '(^|[;&|({]|then|do|else|!)[[:space:]]*(eval|source|\.)[[:space:]]+[^=[:space:]]|\<(bash|sh)[[:space:]]+-c' \
+		"$stages"/* | sed 's/^[[:space:]]*//' | sort -u |
+		diff - <(printf '%s\n' 'env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C bash -c "$2" >>"$3" 2>&1 </dev/null' \
+			'source "$STAGES/'{compile,diff,kernel,link,profile,select,shadow,ui}'.sh"' | sort -u)
+}
+
 # running RELEASE BUILD [VMLINUX]: the check of a profile of 6.1.192-2 against this running kernel.
 running()
 {

@@ -55,6 +55,37 @@ vmlinux_object()
 	printf '\t\t\t.post_patch = kpatch_shadow_post_patch,\n\t\t\t.post_unpatch = kpatch_shadow_post_unpatch,\n\t\t},\n\t},\n'
 }
 
+@test "functions of one name in two objects of a kernel object stay two" {
+	{
+		printf 'kpatch-diff\t1\nobject\tvmlinux\nfunction\tshow\t2\t__kpatch_new.vmlinux.show.2\t100\n'
+		printf 'kpatch-diff\t1\nobject\tvmlinux\nfunction\tshow\t7\t__kpatch_new.vmlinux.show.7\t50\n'
+	} >"$REPORT"
+	run generate
+	expect 0 'extern void new_1_show(void) asm("__kpatch_new.vmlinux.show.2");'
+	expect 0 'extern void new_2_show(void) asm("__kpatch_new.vmlinux.show.7");'
+	[ "$(between 'funcs_vmlinux\[\]' '^};' | tr -d '\n\t')" = 'static struct klp_func funcs_vmlinux[] = {{.old_name = "show",.new_func = new_1_show,.old_sympos = 2,},{.old_name = "show",.new_func = new_2_show,.old_sympos = 7,},{ }};' ]
+}
+
+@test "objects of one name from two directories, and of two modules, are all linked, in a fixed order" {
+	local object
+	PROFILE=$BATS_TEST_TMPDIR SHADOW=kernel NAME=x
+	printf '\n\n' >"$PROFILE/link-flags"
+	mkdir -p "$WORKDIR/link/kpatch/core"
+	: >"$WORKDIR/shadow-lines"
+	DIFFED=("one fs/a/file.o" "vmlinux fs/a/file.o" "vmlinux fs/b/file.o")
+	for object in "${DIFFED[@]}"; do
+		object=${object/ //}
+		mkdir -p "$WORKDIR/diff/${object%/*}"
+		printf 'static int show(void) { return 1; } int (*%s)(void) = show;\n' "${object//[.\/]/_}" |
+			gcc -x c -c -o "$WORKDIR/diff/$object" -
+	done
+	echo 'int main_object;' | gcc -x c -c -o "$WORKDIR/link/kpatch/z.o" -
+	link_objects
+	[ "$(nm "$WORKDIR/link/kpatch/livepatch-x.o" | grep -c ' t show$')" = 3 ]
+	[ "$(nm -n "$WORKDIR/link/kpatch/livepatch-x.o" | awk '$2 ~ /[DB]/ { print $3 }' | tr '\n' ' ')" = \
+		"main_object one_fs_a_file_o vmlinux_fs_a_file_o vmlinux_fs_b_file_o " ]
+}
+
 @test "vmlinux has no name, a module has its own" {
 	run generate
 	[ "$(between 'klp_object objects' '^};')" = "static struct klp_object objects[] = {

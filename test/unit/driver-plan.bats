@@ -126,3 +126,34 @@ arch/x86/kvm${TAB}arch/x86/kvm/offsets.h" ]
 	flags_for_diff "gcc -O2 -g -gdwarf-5 -ggnu-pubnames -DX='\"a-g\"' -mgeneral-regs-only"
 	[ "$FLAGS" = "gcc -O2 -ggnu-pubnames -DX='\"a-g\"' -mgeneral-regs-only -ffunction-sections -fdata-sections" ]
 }
+
+@test "a section for each function even where the kernel's makefiles switch that off" {
+	flags_for_diff "gcc -O2 -fno-function-sections -fno-data-sections"
+	printf 'int f(void) { return 1; }\nint v = 1;\n' >"$BATS_TEST_TMPDIR/x.c"
+	# shellcheck disable=SC2086 # words
+	$FLAGS -c -o "$BATS_TEST_TMPDIR/x.o" "$BATS_TEST_TMPDIR/x.c"
+	readelf -SW "$BATS_TEST_TMPDIR/x.o" | grep -q ' \.text\.f '
+	readelf -SW "$BATS_TEST_TMPDIR/x.o" | grep -q ' \.data\.v '
+}
+
+@test "the plan is the same with mawk, Debian's default, and with busybox's awk" {
+	local awk
+	compiled b/b.o b/b.c "$(built_in b/b)" "; ./tools/objtool/objtool --orc   b/b.o"
+	compiled a/a.o a/a.c "$(modular a-one:two)" "; ./tools/objtool/objtool --module a/a.o"
+	compiled c/c.o c/c.c "$(built_in c/c)" "; something-else c/c.o"
+	generated_line lib/crc32table.h
+	parse >"$BATS_TEST_TMPDIR/plan"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/plan")" = 2 ]
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	for awk in mawk busybox; do
+		command -v $awk >/dev/null || continue
+		ln -sf "$(command -v $awk)" "$BATS_TEST_TMPDIR/bin/awk"
+		PATH=$BATS_TEST_TMPDIR/bin:$PATH parse | cmp - "$BATS_TEST_TMPDIR/plan"
+		[ "$(<"$BATS_TEST_TMPDIR/rest")" = c/c.o ]
+		[ "$(<"$BATS_TEST_TMPDIR/generated")" = "lib${TAB}lib/crc32table.h" ]
+	done
+	# Nothing that only gawk has, in any of the stages.
+	run grep -nE '\<(gensub|strtonum|asorti?|systime|strftime|patsplit|BEGINFILE|ENDFILE|PROCINFO|IGNORECASE|FPAT)\>' \
+		"$BATS_TEST_DIRNAME"/../../kpatch-build/*
+	[ "$status" -eq 1 ]
+}

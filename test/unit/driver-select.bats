@@ -168,6 +168,50 @@ copies()
 	done
 }
 
+@test "lib/ is kernel code like any other" {
+	printf 'int sort(void)\n{\n\treturn 1;\n}\n' >"$PROFILE/src/lib/sort.c"
+	plan_line lib/sort.o vmlinux gcc >>"$PROFILE/plan"
+	patch_of lib/sort.c 's/1/100/' >fix.patch
+	run selected fix.patch
+	expect 0 "object lib/sort.o of vmlinux from lib/sort.c"
+	[[ $output != *warning:* && $output != *skipped* ]]
+}
+
+@test "the same file name in two directories, and a bare #include in two, are each themselves" {
+	mkdir -p "$PROFILE/src/fs/other"
+	printf 'int one(void)\n{\n\treturn 1;\n}\n' >"$PROFILE/src/fs/other/one.c"
+	plan_line fs/other/one.o other gcc >>"$PROFILE/plan"
+	printf '#include "rt.c"\n' >"$PROFILE/src/fs/other/policy.c"
+	plan_line fs/other/policy.o other gcc >>"$PROFILE/plan"
+	printf 'fs/other/policy.c\trt.c\n' >>"$PROFILE/c-includes"
+	sort -o "$PROFILE/plan" "$PROFILE/plan"
+	{
+		patch_of fs/other/one.c 's/1/100/'
+		patch_of kernel/sched/rt.c 's/0/7/'
+	} >fix.patch
+	selected fix.patch >said
+	[ "${OBJECTS[*]}" = "fs/other/one.o kernel/sched/policy.o" ]
+	[ "${OBJ_MODULES[fs/other/one.o]}" = other ]
+	grep -q 'return 1;' "$PROFILE/src/fs/proc/one.c"
+	[ ! -e work/files/patched/fs/proc ]
+}
+
+@test "what is written in the tree to compile in does not reach the profile" {
+	patch_of fs/proc/one.c 's/1/100/' >fix.patch
+	selected fix.patch >said
+	chmod -R u+w "$PROFILE/src"
+	(cd "$PROFILE/src" && find . -type f | sort | xargs md5sum) >before
+	tree_make "$WORKDIR/tree" "$WORKDIR/files/patched"
+	# Of the patched file and of the directories that lead to it there are no links of any kind.
+	[ -z "$(find "$WORKDIR/tree/fs" -maxdepth 0 -type l)$(find "$WORKDIR/tree/fs/proc" -maxdepth 0 -type l)" ]
+	[ "$(stat -c %h-%F "$WORKDIR/tree/fs/proc/one.c")" = '1-regular file' ]
+	grep -q 'return 100;' "$WORKDIR/tree/fs/proc/one.c"
+	grep -q 'return 2;' "$WORKDIR/tree/fs/proc/two.c"
+	echo changed >"$WORKDIR/tree/fs/proc/one.c"
+	: >"$WORKDIR/tree/fs/proc/one.o"
+	(cd "$PROFILE/src" && find . -type f | sort | xargs md5sum) | cmp - before
+}
+
 @test "new, removed and renamed files are refused" {
 	printf -- '--- /dev/null\n+++ b/fs/proc/new.c\n@@ -0,0 +1 @@\n+int x;\n' >new.patch
 	run driver -a "$FAKE_RELEASE" new.patch

@@ -235,6 +235,22 @@ two_parts()
 	readelf -SW out.ko | grep -E " \.ordered +PROGBITS .* AL +$n +0 +1$"
 }
 
+@test "the strings of .modinfo survive, imports of namespaces among them" {
+	MODINFO+=('import_ns=CXL' 'import_ns=DMA_BUF' 'kpatch_shadow=a.b id=1')
+	two_parts | module
+	create-klp-module in.ko out.ko
+	readelf -p .modinfo out.ko | sed -n 's/^ *\[ *[0-9a-f]*\] *//p' > said
+	expect cat said <<-'END'
+	license=GPL
+	livepatch=Y
+	depends=
+	vermagic=6.1.0-56-cloud-amd64 SMP preempt
+	import_ns=CXL
+	import_ns=DMA_BUF
+	kpatch_shadow=a.b id=1
+	END
+}
+
 @test "the same input gives the same output, and the output can replace the input" {
 	two_parts | module
 	create-klp-module in.ko one.ko
