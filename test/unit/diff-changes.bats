@@ -813,6 +813,72 @@ load diff-fixtures
 	EOT
 }
 
+@test "cold parts with a number, without one, and of a clone belong to their functions" {
+	asm_pair <<-'EOT'
+		.macro function name
+		.section .text.\name, "ax"
+		.globl \name
+		.type \name, @function
+		\name:
+		9:	call __fentry__
+		.pushsection __mcount_loc, "a"
+		.quad 9b
+		.popsection
+		.endm
+		.macro cold name
+		.section .text.unlikely.\name, "ax"
+		.type \name, @function
+		\name:
+		#ifdef PATCHED
+			nop
+		#endif
+			ud2
+		.size \name, . - \name
+		.endm
+		#ifdef PATCHED
+		#define ONE one.cold.7
+		#define TWO two.isra.4.cold.8
+		#define CLONE two.isra.4
+		#else
+		#define ONE one.cold.3
+		#define TWO two.isra.1.cold.4
+		#define CLONE two.isra.1
+		#endif
+		function one
+			je ONE
+			ret
+		.size one, . - one
+		cold ONE
+		function CLONE
+			je TWO
+			ret
+		.size CLONE, . - CLONE
+		cold TWO
+		function three
+			je three.cold
+			call CLONE
+			ret
+		.size three, . - three
+		cold three.cold
+	EOT
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function one 0
+		part one.cold.3 one
+		function two.isra.1 0
+		part two.isra.1.cold.4 two.isra.1
+		function three 0
+		part three.cold three
+	EOT
+	# None of the parts has an entry of the ftrace table.
+	relocs __mcount_loc <<-'EOT'
+		__mcount_loc 0x0 64 one 0
+		__mcount_loc 0x8 64 two.isra.1 0
+		__mcount_loc 0x10 64 three 0
+	EOT
+}
+
 @test "a .part function with an ftrace entry of its own is registered by its name" {
 	cat > part.S <<-'EOT'
 		.macro function name, section

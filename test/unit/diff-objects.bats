@@ -215,6 +215,46 @@ expect_foo()
 	cdo 3
 }
 
+@test "functions that share a section whose symbol the assembler dropped" {
+	asm_pair <<-'EOT'
+		.section .sched.text, "ax"
+		.type helper, @function
+		helper:	mov $1, %eax
+			ret
+		.size helper, . - helper
+		.type other, @function
+		other:	mov $2, %eax
+			ret
+		.size other, . - other
+		.globl foo
+		.type foo, @function
+		foo:	call __fentry__
+		#ifdef PATCHED
+			nop
+		#endif
+			call other
+			call helper
+			ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad foo
+	EOT
+	given_not grep -q 'SECTION .* .sched.text' <(readelf -sW orig.o)
+	given_not grep -q 'SECTION .* .sched.text' <(readelf -sW patched.o)
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux helper 0
+		klp vmlinux other 0
+	EOT
+	relocs .text.foo <<-'EOT'
+		.text.foo 0x1 PLT32 __fentry__ -4
+		.text.foo 0x7 PLT32 .kpatch.sym.vmlinux.vmlinux.other,0 -4
+		.text.foo 0xc PLT32 .kpatch.sym.vmlinux.vmlinux.helper,0 -4
+	EOT
+}
+
 @test "names of 300 characters" {
 	name=$(printf 'n%.0s' {1..300})
 	changed_pair "-Dfoo=$name" "-Dcounter=c$name"

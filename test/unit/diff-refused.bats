@@ -282,6 +282,49 @@ load diff-fixtures
 	done
 }
 
+@test "included code refers to another object's initialisation code, which kallsyms goes on listing" {
+	pair <<-'EOT'
+		int start(int);
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			return start(x);
+		#endif
+			return x;
+		}
+	EOT
+	symtab <<-'EOT'
+		T foo
+		T __init_begin
+		T start
+		T __init_end
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: foo(): refers to start, which the running kernel has freed after initialisation; leave this reference out
+	EOT
+	# Code of a module may not, either.
+	OBJNAME=patched_mod
+	mv symtab vmlinux.symtab
+	symtab <<< 'T foo'
+	cdo 2 --vmlinux-symtab vmlinux.symtab
+	messages <<-'EOT'
+		refused: file.c: foo(): refers to start, which the running kernel has freed after initialisation; leave this reference out
+	EOT
+	OBJNAME=vmlinux
+	symtab <<-'EOT'
+		T foo
+		T __init_begin
+		T __init_end
+		T start
+	EOT
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux start 0
+	EOT
+}
+
 @test "initialisation code that is removed" {
 	pair <<-'EOT'
 		int foo(int x) { return x; }
