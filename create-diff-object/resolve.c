@@ -407,7 +407,7 @@ struct reach *reach_atom(struct diff *d, const struct atom *target, const struct
 	}
 	if (is_init && (!in_vmlinux(d) || has_prefix(target->sec->name, ".exit"))) {
 		diag_refuse("%s: %s: refers to %s, which the running kernel has freed after initialisation; leave this reference out",
-			    d->opt.source, atom_title(user), atom_title(target));
+			    d->opt.source, atom_title(user), s->name);
 		return NULL;
 	}
 	/* Of several names at one place, a global one is the surest. */
