@@ -254,11 +254,11 @@ load diff-fixtures
 
 @test "included code refers to what was freed, whatever its section" {
 	for section in .init.data .init.rodata .meminit.data .exit.data .init.text .exit.text; do
-		flags=aw
-		[[ $section != *.text ]] || flags=ax
+		flags=aw type=object
+		[[ $section != *.text ]] || flags=ax type=function
 		asm_pair <<-EOT
 			.section $section, "$flags"
-			.type thing, @object
+			.type thing, @$type
 			.size thing, 8
 			thing:	.quad 0
 			.section .text.foo, "ax"
