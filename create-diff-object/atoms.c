@@ -75,7 +75,9 @@ static struct atom *new_atom(struct section *sec, size_t *room, uint64_t off, ui
 	if (sec->natoms == *room) {
 		*room = *room ? *room * 2 : 1;
 		sec->atoms = xrealloc(sec->atoms, *room, sizeof(*sec->atoms));
+		sec->starts = xrealloc(sec->starts, *room, sizeof(*sec->starts));
 	}
+	sec->starts[sec->natoms] = off;
 	sec->atoms[sec->natoms++] = a;
 	return a;
 }
@@ -87,7 +89,7 @@ static size_t atom_index_at(const struct section *sec, uint64_t off)
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (sec->atoms[mid]->off <= off)
+		if (sec->starts[mid] <= off)
 			lo = mid;
 		else
 			hi = mid;

@@ -322,6 +322,7 @@ void elf_file_close(struct elf_file *file)
 	for (size_t i = 0; i < file->nsections; i++) {
 		free(file->sections[i].relocs);
 		free(file->sections[i].atoms);
+		free(file->sections[i].starts);
 	}
 	free(file->sections);
 	free(file->symbols);

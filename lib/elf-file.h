@@ -39,6 +39,7 @@ struct section {
 	size_t nrelocs;
 	/* Set by create-diff-object: the section cut into atoms, sorted by offset. */
 	struct atom **atoms;
+	uint64_t *starts;	/* their offsets, apart: a search touches little memory */
 	size_t natoms;
 	const struct arch_table *table;
 };
