@@ -1117,6 +1117,37 @@ asm()
 	[ "$(bytes output.o .orc_unwind)" = 010002000300000000000000 ]
 }
 
+@test "a reference to a weak function means the definition that the kernel runs" {
+	asm <<-'EOT'
+		.weak report
+		function report
+			ret
+		end report
+		.globl foo
+		function foo
+		#ifdef PATCHED
+			nop
+		#endif
+			call report
+			mov $report, %rdi
+			ret
+		end foo
+	EOT
+	for letter in T W; do
+		symtab <<< $'t report\nT foo\n'"$letter report"
+		cdo 0
+		changes <<-'EOT'
+			function foo 0
+			klp vmlinux report 2
+		EOT
+		relocs .text.foo <<-'EOT'
+			.text.foo 0x1 PLT32 __fentry__ -4
+			.text.foo 0x7 PLT32 .kpatch.sym.vmlinux.vmlinux.report,2 -4
+			.text.foo 0xe 32S .kpatch.sym.vmlinux.vmlinux.report,2 0
+		EOT
+	done
+}
+
 @test "a weak reference that nothing defines is refused" {
 	pair <<-'EOT'
 		int __attribute__((weak)) nowhere(int);
