@@ -10,7 +10,9 @@
 
 #define SHF_KEPT (SHF_ALLOC | SHF_WRITE | SHF_EXECINSTR | SHF_MERGE | SHF_STRINGS)
 
+/* Sections of one name and of one kind are one in the output. */
 struct section_by_name {
+	char *key;
 	struct out_section *sec;
 	UT_hash_handle hh;
 };
@@ -42,16 +44,20 @@ static char *output_section_name(const struct atom *a)
 
 static struct out_section *output_section(struct builder *b, const struct atom *a)
 {
-	char *name = output_section_name(a);
-	struct section_by_name *s;
 	const GElf_Shdr *sh = &a->sec->sh;
+	char *name = output_section_name(a);
+	char *key = xasprintf("%x %lx %s", sh->sh_type, (unsigned long)(sh->sh_flags & SHF_KEPT), name);
+	struct section_by_name *s;
 
-	HASH_FIND_STR(b->sections, name, s);
+	HASH_FIND_STR(b->sections, key, s);
 	if (!s) {
 		s = xcalloc(1, sizeof(*s));
 		s->sec = out_section_new(&b->d->out, name, sh->sh_type, sh->sh_flags & SHF_KEPT, 1,
 					 sh->sh_entsize);
-		HASH_ADD_KEYPTR(hh, b->sections, s->sec->name, strlen(s->sec->name), s);
+		s->key = key;
+		HASH_ADD_KEYPTR(hh, b->sections, s->key, strlen(s->key), s);
+	} else {
+		free(key);
 	}
 	free(name);
 	return s->sec;
@@ -394,6 +400,7 @@ int build_output(struct diff *d)
 	}
 	HASH_ITER(hh, b.sections, s, stmp) {
 		HASH_DEL(b.sections, s);
+		free(s->key);
 		free(s);
 	}
 	HASH_ITER(hh, b.strings, t, ttmp) {

@@ -59,6 +59,7 @@ static void make_index(struct elf_file *file)
 static int read_sections(struct elf_file *file)
 {
 	size_t n, shstrndx;
+	uint64_t nobits = 0;
 
 	if (elf_getshdrnum(file->elf, &n) || elf_getshdrstrndx(file->elf, &shstrndx))
 		return libelf_error(file, "section headers");
@@ -81,9 +82,13 @@ static int read_sections(struct elf_file *file)
 		if (!s->name)
 			return libelf_error(file, "section name");
 		s->size = s->sh.sh_size;
+		if (s->sh.sh_addralign & (s->sh.sh_addralign - 1) || s->sh.sh_addralign > 1UL << 24)
+			return diag_error("%s: section %s: impossible alignment; is the file damaged?",
+					  file->path, s->name);
 		if (s->sh.sh_type == SHT_NOBITS) {
 			/* Nothing in the file limits it, and offsets must not overflow. */
-			if (s->size > INT32_MAX)
+			nobits += s->size < INT32_MAX ? s->size : INT32_MAX;
+			if (nobits >= INT32_MAX)
 				return diag_error("%s: section %s: impossible size; is the file damaged?",
 						  file->path, s->name);
 			continue;
@@ -96,9 +101,6 @@ static int read_sections(struct elf_file *file)
 		if (!data->d_buf || data->d_size != s->size)
 			return diag_error("%s: section %s: truncated; is the file damaged?", file->path,
 					  s->name);
-		if (s->sh.sh_addralign & (s->sh.sh_addralign - 1) || s->sh.sh_addralign > 1UL << 24)
-			return diag_error("%s: section %s: impossible alignment; is the file damaged?",
-					  file->path, s->name);
 		s->data = data->d_buf;
 	}
 	make_index(file);

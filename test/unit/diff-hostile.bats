@@ -266,3 +266,27 @@ tables_pair()
 		klp vmlinux f70000 0
 	EOT
 }
+
+@test "sections without contents that are larger than any kernel, one by one or together" {
+	asm_pair <<-'EOT'
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+	foo:	call __fentry__
+	#ifdef PATCHED
+		nop
+	#endif
+		ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad foo
+		.section .bss.first, "aw", @nobits
+		.zero 0x50000000
+		.section .bss.second, "aw", @nobits
+		.zero 0x30000001
+	EOT
+	cdo 1
+	messages <<-'EOT'
+		error: orig.o: section .bss.second: impossible size; is the file damaged?
+	EOT
+}
