@@ -202,8 +202,9 @@ static void cut_at_symbols(struct section *sec, struct section_symbols *list, en
 			size = symbol_type(s) == STT_OBJECT && start < sec->size && list->n > 1 ?
 				       0 : next - start;
 		}
+		/* What the compiler puts at the start of a section is padding that the kernel writes to. */
 		if (!have_prefix)
-			prefix = start;
+			prefix = is_code(sec) && !end && is_filler(sec, 0, start) ? 0 : start;
 		if (prefix > end && !is_filler(sec, end, prefix))
 			new_atom(sec, &room, end, prefix - end, kind);
 		a = new_atom(sec, &room, prefix, start + size - prefix, kind);

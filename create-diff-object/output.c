@@ -37,7 +37,8 @@ static const char *output_name(const struct atom *a)
 
 static char *output_section_name(const struct atom *a)
 {
-	if (a->kind == ATOM_CODE && is_named(a))
+	/* New code that must not be traced or probed stays so: the module loader knows these sections. */
+	if (a->kind == ATOM_CODE && is_named(a) && (a->state != STATE_NEW || has_prefix(a->sec->name, ".text")))
 		return xasprintf(".text.%s%s", a->parent ? "unlikely." : "", output_name(a));
 	return xstrdup(a->sec->name);
 }

@@ -135,7 +135,10 @@ static void take_needs(struct diff *d, struct atom *a)
 		take(d, t);
 	}
 	for (struct atom *e = a->entries; e; e = e->next_entry)
-		if (key_is_early(d, e))
+		if (e->sec->table->flags & TABLE_AT_BOOT_ONLY)
+			diag_refuse("%s: %s: uses %s (section %s), which the kernel puts into its own code at boot, and a livepatch would do without; patch the callers instead",
+				    d->opt.source, atom_title(a), e->sec->table->what, e->sec->name);
+		else if (key_is_early(d, e))
 			take(d, e);
 	if (a->child)
 		take(d, a->child);

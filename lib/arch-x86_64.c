@@ -30,7 +30,9 @@ static const struct arch_table tables[] = {
 	{ ".kcfi_traps", TABLE_ENTRIES, NULL, NULL, 4, .what = "the table of CFI traps" },
 	{ "__mcount_loc", TABLE_ENTRIES, NULL, NULL, 8, .what = "the ftrace table" },
 	{ "_kprobe_blacklist", TABLE_ENTRIES, NULL, NULL, 8, .what = "the kprobe blacklist" },
-	{ "runtime_*", TABLE_ENTRIES, NULL, NULL, 4, .what = "a table of runtime constants" },
+	/* Linux 6.10 and later; its header is an error in modules. */
+	{ "runtime_*", TABLE_ENTRIES, NULL, NULL, 4, .what = "a runtime constant",
+	  .flags = TABLE_AT_BOOT_ONLY },
 
 	{ ".orc_unwind_ip", TABLE_ORC_IP, NULL, NULL, 4, .what = "the ORC table" },
 	{ ".orc_unwind", TABLE_ORC_DATA, "orc_entry", "ORC_STRUCT_SIZE", 0, .what = "the ORC table" },
@@ -71,6 +73,8 @@ static const struct arch_table tables[] = {
 	{ ".printk_index", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	{ ".discard*", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	{ ".ibt_endbr_seal", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
+	/* Of the padding in front of functions; ftrace does not read it on this architecture. */
+	{ "__patchable_function_entries", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	{ ".llvm_addrsig", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	{ ".comment", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	{ ".note*", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },

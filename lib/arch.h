@@ -38,6 +38,8 @@ enum table_kind {
 #define TABLE_HAS_KEY		2
 /* The compiler's assembler aligns each entry, but does not fill up the last one. */
 #define TABLE_LAST_IS_SHORT	4
+/* Used once, at boot, for the kernel's own code: that of a module would keep its placeholders. */
+#define TABLE_AT_BOOT_ONLY	8
 
 struct arch_table {
 	const char *name;	/* of the section; a trailing '*' stands for any ending */

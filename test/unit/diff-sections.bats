@@ -248,18 +248,16 @@ asm()
 			site .return_sites
 			site .call_sites
 			site .smp_locks
-			site runtime_shift_key
 		.endm
 	EOT
 	cdo 0
 	no_messages
-	relocs .smp_locks .retpoline_sites .return_sites .call_sites runtime_shift_key <<-'EOT'
+	relocs .smp_locks .retpoline_sites .return_sites .call_sites <<-'EOT'
 		.smp_locks 0x0 PC32 foo 6
 		.smp_locks 0x4 PC32 foo 10
 		.retpoline_sites 0x0 PC32 foo 7
 		.return_sites 0x0 PC32 foo 8
 		.call_sites 0x0 PC32 foo 9
-		runtime_shift_key 0x0 PC32 foo 11
 	EOT
 }
 
@@ -300,9 +298,25 @@ asm()
 		.cfi_sites long
 		.kcfi_traps long
 		_kprobe_blacklist quad
-		runtime_shift_d_hash_shift long
-		runtime_ptr_dentry_hashtable long
 	EOT
+}
+
+@test "a runtime constant has its value in the kernel's own code only" {
+	local section
+	for section in runtime_shift_d_hash_shift runtime_ptr_dentry_hashtable; do
+		asm <<-EOT
+			.macro body name
+			9:	shr \$12, %eax
+				.pushsection $section, "a"
+				.long 9b + 2 - .
+				.popsection
+			.endm
+		EOT
+		cdo 2
+		messages <<-EOT
+			refused: file.c: foo(): uses a runtime constant (section $section), which the kernel puts into its own code at boot, and a livepatch would do without; patch the callers instead
+		EOT
+	done
 }
 
 @test "paravirt entries of several functions stand at multiples of 8" {
@@ -860,5 +874,59 @@ asm()
 		__jump_table JUMP_STRUCT_SIZE 24
 		.static_call_sites STATIC_CALL_STRUCT_SIZE 8
 		.parainstructions PARA_STRUCT_SIZE 24
+	EOT
+}
+
+@test "the padding in front of a function comes along, without a symbol of its own" {
+	FIXTURE_CFLAGS+=(-fpatchable-function-entry=16,16)
+	pair <<-'EOT'
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x * 5;
+		}
+		int bar(int x) { return x * 7; }
+	EOT
+	given has_section orig.o __patchable_function_entries
+	given_not has_symbol orig.o __pfx_foo
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+	EOT
+	sections <<-'EOT'
+		.text.foo
+		__mcount_loc
+	EOT
+	[ "$(bytes output.o .text.foo | cut -c 1-32)" = 90909090909090909090909090909090 ]
+	readelf -sW output.o | grep -qE ' 0+10 .* FUNC .* foo$'
+	relocs __mcount_loc <<-'EOT'
+		__mcount_loc 0x0 64 foo 0
+	EOT
+}
+
+@test "a new function that must not be traced or probed stays in its section" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		static int notrace noinline __section(".noinstr.text") quiet(int x) { barrier(); return x * 3; }
+		static int notrace noinline __section(".kprobes.text") silent(int x) { barrier(); return x * 5; }
+		static int noinline plain(int x) { barrier(); return x * 7; }
+		#endif
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			return quiet(x) + silent(x) + plain(x);
+		#endif
+			return x;
+		}
+	EOT
+	cdo 0
+	sections <<-'EOT'
+		.noinstr.text
+		.kprobes.text
+		.text.plain
+		.text.foo
+		__mcount_loc
 	EOT
 }
