@@ -926,7 +926,7 @@ asm()
 		.noinstr.text
 		.kprobes.text
 		.text.plain
-		.text.foo
 		__mcount_loc
+		.text.foo
 	EOT
 }
