@@ -32,7 +32,7 @@ link_kernel()
 	object printk <<< 'int _printk(const char *s, ...) { return *s; } void __fentry__(void) {}'
 	echo 'SECTIONS { . = 0xffffffff81000000;
 		.text : { *(.text .text.unlikely .sched.text .init.text) } .rodata : { *(.rodata*) }
-		.data : { *(.data*) } __mcount_loc : { *(__mcount_loc) } .bss : { *(.bss*) } }' > script
+		.data : { *(.data*) } __bug_table : { *(__bug_table) } __ex_table : { *(__ex_table) } __mcount_loc : { *(__mcount_loc) } .bss : { *(.bss*) } }' > script
 	ld -T script -e 0 -z noexecstack --no-warn-rwx-segments -o image "$@" printk.o
 	kernel_symtab
 }
@@ -296,6 +296,63 @@ same_names()
 	messages <<-EOT
 		error: file.c: .rodata+0x8: the kernel has 01 ff ee dd cc bb aa 99 here, the compiled source 00 ff ee dd cc bb aa 99; $CAUSES
 	EOT
+}
+
+@test "each section has its place, and tables that link or boot rewrite have none" {
+	asm_pair <<-'EOT'
+		.text
+		.globl foo
+		.type foo, @function
+	1:
+	foo:	call __fentry__
+	2:	ud2
+	3:	mov second(%rip), %eax
+	#ifdef PATCHED
+		nop
+	#endif
+		ret
+		.size foo, . - foo
+		.section .sched.text, "ax"
+		.globl bar
+		.type bar, @function
+	4:
+	bar:	call __fentry__
+		mov first(%rip), %eax
+		ret
+		.size bar, . - bar
+		.section __mcount_loc, "a"
+		.quad 1b, 4b
+		.section __bug_table, "aw"
+		.long 2b - ., 0
+		.word 1, 2
+		.section __ex_table, "a"
+		.long 2b - ., 3b - ., 0
+		.data
+		.type first, @object
+	first:	.long 7
+		.size first, 4
+		.bss
+		.type second, @object
+	second:	.zero 4
+		.size second, 4
+	EOT
+	cp orig.o proof.o
+	CDO_OPTIONS=(--proof proof.o --image image)
+	object before <<< 'int before = 5, before_bss; int before_text(void) { return before; }
+		int __section(".sched.text") before_sched(void) { return 1; }'
+	link_kernel before.o proof.o
+	cdo 0 -d
+	for section in .text .sched.text .data .bss; do
+		[[ $stderr == *"file.c: section $section: at ffffffff81"* ]]
+	done
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux second 0
+	EOT
+	# What the kernel has done with its tables since is no difference.
+	objcopy --update-section __bug_table=<(printf '%012d' 0) image 2> errors || cat errors
+	given [ ! -s errors ]
+	cdo 0
 }
 
 @test "source of another version: a function that the kernel does not have, or has changed, is named" {
