@@ -198,11 +198,13 @@ link_objects()
 {
 	local pair n=0 objects=() object
 	mkdir "$WORKDIR/link/kpatch/diff"
+	added_twice
 	for pair in "${DIFFED[@]}"; do
 		# Numbered names: two directories may have objects of the same name.
 		n=$((n + 1))
 		object=kpatch/diff/$(printf '%04d' "$n").o
 		shadow_redirect "$WORKDIR/diff/${pair% *}/${pair#* }" "$WORKDIR/link/$object"
+		keep_apart "${pair% *}" "$WORKDIR/link/$object"
 		objects+=("$object")
 	done
 	while read -r object; do
@@ -212,6 +214,26 @@ link_objects()
 	link_flags
 	log_mark
 	link_step "linking" ld -r "${LINK_FLAGS[@]}" -o "kpatch/livepatch-$NAME.o" "${objects[@]}"
+}
+
+# added_twice: each kernel object has names of its own, but in the livepatch they meet: what the patch adds to
+# two of them (an object that is part of two modules is there twice) gets the target's name behind
+# its own in all but the first, in $WORKDIR/apart/TARGET.
+added_twice()
+{
+	mkdir "$WORKDIR/apart"
+	awk -v dir="$WORKDIR/apart" '
+		!($3 in first) { first[$3] = $1 }
+		first[$3] != $1 && !seen[$1, $3]++ { print $3, $3 "." $1 >(dir "/" $1) }' "$WORKDIR/added"
+}
+
+# keep_apart TARGET OBJECT
+keep_apart()
+{
+	[[ -e $WORKDIR/apart/$1 ]] || return 0
+	objcopy --redefine-syms="$WORKDIR/apart/$1" "$2" "$2.apart" 2>>"$LOG" ||
+		failed "$WORKDIR" "$2: objcopy failed"
+	mv "$2.apart" "$2"
 }
 
 # link_flags: LINK_FLAGS for every link, LINK_FLAGS_MODULE for the last one.

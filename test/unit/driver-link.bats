@@ -71,6 +71,7 @@ vmlinux_object()
 	PROFILE=$BATS_TEST_TMPDIR SHADOW=kernel NAME=x
 	printf '\n\n' >"$PROFILE/link-flags"
 	mkdir -p "$WORKDIR/link/kpatch/core"
+	: >"$WORKDIR/added"
 	: >"$WORKDIR/shadow-lines"
 	DIFFED=("one fs/a/file.o" "vmlinux fs/a/file.o" "vmlinux fs/b/file.o")
 	for object in "${DIFFED[@]}"; do
@@ -84,6 +85,27 @@ vmlinux_object()
 	[ "$(nm "$WORKDIR/link/kpatch/livepatch-x.o" | grep -c ' t show$')" = 3 ]
 	[ "$(nm -n "$WORKDIR/link/kpatch/livepatch-x.o" | awk '$2 ~ /[DB]/ { print $3 }' | tr '\n' ' ')" = \
 		"main_object one_fs_a_file_o vmlinux_fs_a_file_o vmlinux_fs_b_file_o " ]
+}
+
+@test "what is added to two kernel objects under one name is there for each of them" {
+	PROFILE=$BATS_TEST_TMPDIR SHADOW=kernel NAME=x
+	printf '\n\n' >"$PROFILE/link-flags"
+	mkdir -p "$WORKDIR/link/kpatch/core" "$WORKDIR/diff/one" "$WORKDIR/diff/two"
+	: >"$WORKDIR/shadow-lines"
+	printf '%s\n' 'one a.o added' 'one b.o other' 'two a.o added' >"$WORKDIR/added"
+	DIFFED=("one a.o" "one b.o" "two a.o" "two b.o")
+	for target in one two; do
+		echo "int added(void) { return 1; } int user_$target(void) { return added(); }" |
+			gcc -O0 -fno-pie -x c -c -o "$WORKDIR/diff/$target/a.o" -
+		echo "int added(void); int other_$target(void) { return added(); }" |
+			gcc -O0 -fno-pie -x c -c -o "$WORKDIR/diff/$target/b.o" -
+	done
+	link_objects
+	nm "$WORKDIR/link/kpatch/livepatch-x.o" | awk '{ print $2, $3 }' | sort | diff -u - <(printf '%s\n' \
+		'T added' 'T added.two' 'T other_one' 'T other_two' 'T user_one' 'T user_two')
+	objdump -dr "$WORKDIR/link/kpatch/livepatch-x.o" | grep -oE '<(user|other)_(one|two)>:|added(\.two)?-' |
+		tr '\n' ' ' | diff -u - <(printf '%s ' '<user_one>:' added- '<other_one>:' added- '<user_two>:' added.two- \
+		'<other_two>:' added.two-)
 }
 
 @test "vmlinux has no name, a module has its own" {
