@@ -107,8 +107,10 @@ struct reach {
 	unsigned int pos;	/* KLP: 0 when the name is unique */
 	struct out_symbol *osym;
 	unsigned int uses;
+	bool sealed;		/* IBT: nothing may call it through a pointer */
 	bool freed;		/* after initialisation */
 	const struct atom *freed_user;	/* the last user to which that was told */
+	const struct atom *sealed_user;
 	UT_hash_handle hh;
 };
 

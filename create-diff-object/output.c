@@ -172,6 +172,15 @@ static bool is_absolute(const struct symbol *s)
 	return !s->index || s->sym.st_shndx == SHN_ABS;
 }
 
+/*
+ * With IBT the kernel has made the ENDBR of each function whose address it does not take a trap. Tables
+ * name places in code, but nothing jumps there through them.
+ */
+static bool is_address_of_sealed(const struct atom *a, const struct reloc *r, const struct reach *reach)
+{
+	return reach->sealed && reach->sealed_user != a && a->kind != ATOM_ENTRY && !arch_is_branch(a->sec, r);
+}
+
 static void emit_outside(struct diff *d, struct atom *a, const struct reloc *r)
 {
 	struct out_reloc out = { .offset = r->offset - a->off + a->ooff, .type = r->type };
@@ -192,6 +201,11 @@ static void emit_outside(struct diff *d, struct atom *a, const struct reloc *r)
 	}
 	if (!reach || reach->kind == REACH_FAILED)
 		return;
+	if (is_address_of_sealed(a, r, reach)) {
+		reach->sealed_user = a;
+		diag_refuse("%s: %s: takes the address of %s(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it",
+			    d->opt.source, atom_title(a), reach->name);
+	}
 	if (reach->kind == REACH_KLP && strcmp(reach->patched, "vmlinux") &&
 	    is_processed_at_load(a->sec)) {
 		diag_refuse("%s: %s: %s refers to %s of the module %s, and would be used before that is loaded; leave this part out",

@@ -235,10 +235,12 @@ static void reach_export(struct diff *d, struct reach *r, const struct export *e
 			 const struct atom *user)
 {
 	const struct symtab *tab;
+	const struct ksym *k;
 	unsigned int pos;
 
 	if (!strcmp(e->owner, "vmlinux")) {
 		r->kind = REACH_EXPORT;
+		r->sealed = find_by_name(vmlinux_symtab(d), r->name, false, -1, &pos, &k) == FOUND && k->sealed;
 		return;
 	}
 	if (in_vmlinux(d)) {
@@ -255,13 +257,14 @@ static void reach_export(struct diff *d, struct reach *r, const struct export *e
 		return;
 	}
 	tab = module_symtab(d, e->owner);
-	if (!tab || find_by_name(tab, r->name, false, -1, &pos, NULL) != FOUND) {
+	if (!tab || find_by_name(tab, r->name, false, -1, &pos, &k) != FOUND) {
 		diag_refuse("%s: %s: refers to %s of the module %s, whose symbol table %s; give the directory with it as --module-symtabs",
 			    d->opt.source, atom_title(user), r->name, e->owner,
 			    tab ? "does not have it once" : "is not known");
 		r->kind = REACH_FAILED;
 		return;
 	}
+	r->sealed = k->sealed;
 	reach_klp(d, r, objname_of(d), e->owner, pos);
 }
 
@@ -326,6 +329,7 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 	found = find_by_name(&d->own_symtab, r->name, false, -1, &pos, &k);
 	if (found == FOUND) {
 		r->freed = is_freed(&d->own_symtab, k);
+		r->sealed = k->sealed;
 		reach_klp(d, r, objname_of(d), objname_of(d), pos);
 		return;
 	}
@@ -333,6 +337,7 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 		found = find_by_name(vmlinux_symtab(d), r->name, false, -1, &pos, &k);
 		if (found == FOUND) {
 			r->freed = is_freed(vmlinux_symtab(d), k);
+			r->sealed = k->sealed;
 			reach_klp(d, r, "vmlinux", "vmlinux", pos);
 			return;
 		}
@@ -345,6 +350,7 @@ static void reach_defined(struct diff *d, struct reach *r, const struct symbol *
 {
 	const struct export *e = is_local_symbol(s) ? NULL : find_export(d, r->name);
 	unsigned int pos;
+	const struct ksym *k = NULL;
 	enum found found;
 
 	if (e && !strcmp(e->owner, d->opt.objname)) {
@@ -353,13 +359,15 @@ static void reach_defined(struct diff *d, struct reach *r, const struct symbol *
 	}
 	/* Of a weak definition the kernel may run another object's: the name says which. */
 	if (symbol_bind(s) == STB_WEAK)
-		found = find_by_name(&d->own_symtab, s->name, false, -1, &pos, NULL);
+		found = find_by_name(&d->own_symtab, s->name, false, -1, &pos, &k);
 	else
-		found = find_defined(d, s, false, &pos, NULL);
-	if (found == FOUND)
-		reach_klp(d, r, objname_of(d), objname_of(d), pos);
-	else
+		found = find_defined(d, s, false, &pos, &k);
+	if (found != FOUND) {
 		refuse_lookup(d, r, found, user, &d->own_symtab);
+		return;
+	}
+	r->sealed = k->sealed;
+	reach_klp(d, r, objname_of(d), objname_of(d), pos);
 }
 
 /* The cache entry of key, which becomes its property; *is_new says that it must be filled. */

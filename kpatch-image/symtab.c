@@ -2,8 +2,12 @@
 /* kpatch-image symtab: what create-diff-object must know about a kernel or module. */
 #include <inttypes.h>
 
+#include <string.h>
+
 #include "btf.h"
 #include "command.h"
+#include "diag.h"
+#include "elf-file.h"
 #include "image.h"
 #include "kallsyms.h"
 
@@ -30,6 +34,50 @@ static int write_structs(FILE *out, const struct image *img)
 			fprintf(out, "struct\t%s\t%ld\n", structs[i], size);
 	}
 	btf_close(btf);
+	return 0;
+}
+
+#define SEALS ".ibt_endbr_seal"
+
+/*
+ * Functions whose address the kernel does not take: it has made the ENDBR at their beginning a trap by
+ * the time that a livepatch comes. The section is a list of distances from each entry to the function.
+ */
+static void write_kernel_seals(FILE *out, const struct image *img)
+{
+	const struct image_section *s = image_section(img, SEALS);
+	int32_t distance;
+
+	for (size_t at = 0; s && s->data && at + sizeof(distance) <= s->size; at += sizeof(distance)) {
+		memcpy(&distance, s->data + at, sizeof(distance));
+		fprintf(out, "seal\t%016" PRIx64 "\n", s->addr + at + (int64_t)distance);
+	}
+}
+
+static int write_module_seals(FILE *out, const struct image *img)
+{
+	struct elf_file file;
+	struct section *s;
+	int ret = 0;
+
+	if (!image_section(img, SEALS))
+		return 0;
+	ret = elf_file_open_memory(&file, img->path, img->elf.data, img->elf.size);
+	s = ret ? NULL : elf_file_section(&file, SEALS);
+	if (s)
+		for_each_reloc(s, r)
+			if (r->sym->sec && image_is_word(r->sym->sec->name))
+				fprintf(out, "seal\t%016" PRIx64 "\t%s\n",
+					r->sym->sym.st_value + r->addend, r->sym->sec->name);
+	elf_file_close(&file);
+	return ret;
+}
+
+static int write_seals(FILE *out, const struct image *img)
+{
+	if (img->module)
+		return write_module_seals(out, img);
+	write_kernel_seals(out, img);
 	return 0;
 }
 
@@ -63,7 +111,7 @@ static int run(const struct command_line *line)
 		fprintf(out.stream, "kpatch-symtab\t1\nobject\t%s\n", img.name);
 		if (img.release)
 			fprintf(out.stream, "release\t%s\n", img.release);
-		ret = write_structs(out.stream, &img);
+		ret = write_structs(out.stream, &img) || write_seals(out.stream, &img) ? -1 : 0;
 		if (!ret)
 			write_syms(out.stream, &ks);
 		ret = output_close(&out, ret);

@@ -54,6 +54,44 @@ static int add_struct(struct symtab *tab, const char *name, const char *size)
 	return 0;
 }
 
+static int add_seal(struct symtab *tab, const char *addr, const char *section)
+{
+	struct seal *s;
+	char *end;
+
+	if (tab->nseals == tab->seals_room) {
+		tab->seals_room = tab->seals_room ? tab->seals_room * 2 : 1024;
+		tab->seals = xrealloc(tab->seals, tab->seals_room, sizeof(*tab->seals));
+	}
+	s = &tab->seals[tab->nseals++];
+	s->addr = strtoull(addr, &end, 16);
+	s->section = section ? xstrdup(section) : NULL;
+	return *end || end == addr ? -1 : 0;
+}
+
+static int by_seal(const void *a, const void *b)
+{
+	const struct seal *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return strcmp(x->section ? x->section : "", y->section ? y->section : "");
+}
+
+/* All names at a sealed place are. */
+static void mark_sealed(struct symtab *tab)
+{
+	if (!tab->nseals)
+		return;
+	qsort(tab->seals, tab->nseals, sizeof(*tab->seals), by_seal);
+	for (size_t i = 0; i < tab->nsyms; i++) {
+		struct ksym *k = &tab->syms[i];
+		struct seal like = { .addr = k->addr, .section = k->section };
+
+		k->sealed = bsearch(&like, tab->seals, tab->nseals, sizeof(like), by_seal);
+	}
+}
+
 /* kpatch-symtab: fields separated by tabs, the first one says what the line is. */
 static int own_line(struct symtab *tab, char *line)
 {
@@ -75,6 +113,8 @@ static int own_line(struct symtab *tab, char *line)
 			k->loading_pos = strtoul(f[5], NULL, 10);
 	} else if (!strcmp(f[0], "struct")) {
 		return n < 3 ? -1 : add_struct(tab, f[1], f[2]);
+	} else if (!strcmp(f[0], "seal")) {
+		return n < 2 ? -1 : add_seal(tab, f[1], n > 2 ? f[2] : NULL);
 	}
 	return 0;
 }
@@ -184,6 +224,7 @@ int symtab_read(struct symtab *tab, const char *path, bool by_address)
 			tab->syms[i].pos = i;
 		qsort(tab->syms, tab->nsyms, sizeof(*tab->syms), by_address_order);
 	}
+	mark_sealed(tab);
 	symtab_index(tab);
 	return 0;
 }
@@ -207,6 +248,9 @@ void symtab_free(struct symtab *tab)
 		free(tab->syms[i].section);
 	}
 	free(tab->syms);
+	for (size_t i = 0; i < tab->nseals; i++)
+		free(tab->seals[i].section);
+	free(tab->seals);
 	memset(tab, 0, sizeof(*tab));
 }
 

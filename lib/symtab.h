@@ -19,6 +19,7 @@ struct ksym {
 	unsigned int pos;	/* 1, 2, ... among the symbols of this name */
 	unsigned int loading_pos;	/* of a module's: position while it loads, if it differs; else 0 */
 	char *section;		/* of a module's: where addr counts from; else NULL */
+	bool sealed;		/* its ENDBR is gone: calling it through a pointer is a fault */
 	struct ksym *next;	/* the next one of this name */
 };
 
@@ -28,6 +29,12 @@ struct kname {
 	struct ksym *first, *last;
 	unsigned int count;
 	UT_hash_handle hh;
+};
+
+/* A place in code of which the kernel has taken the ENDBR away. */
+struct seal {
+	uint64_t addr;
+	char *section;		/* of a module's; else NULL */
 };
 
 struct kstruct {
@@ -43,6 +50,8 @@ struct symtab {
 	bool of_module;		/* positions are always given, 0 for a unique name will not do */
 	struct kname *names;	/* hash */
 	struct kstruct *structs;	/* hash */
+	struct seal *seals;	/* sorted */
+	size_t nseals, seals_room;
 };
 
 /*

@@ -1063,3 +1063,62 @@ typed_pair()
 		refused: file.c: .pci_fixup_header+0x0: changed entry of the list of PCI quirks (section .pci_fixup_header), which the kernel has read already; leave this part out
 	EOT
 }
+
+@test "the address of a function that has lost its ENDBR: refused in code and in data, calls are not" {
+	pair <<-'EOT'
+		int sealed(int), open(int), gpl_export(int);
+		#ifdef PATCHED
+		int (*pointer)(int) = sealed;
+		int (*good_pointer)(int) = open;
+		int take(int (*f)(int));
+		int first(int x) { return take(sealed) + take(gpl_export); }
+		int second(int x) { return take(open); }
+		#endif
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			return sealed(x) + 1;
+		#endif
+			return x;
+		}
+	EOT
+	ksyms T sealed t alias T open T gpl_export T take
+	at=$(awk '$4 == "sealed" || $4 == "gpl_export" { print $2 }' symtab)
+	printf 'seal\t%s\n' $at >> symtab
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: first(): takes the address of sealed(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
+		refused: file.c: first(): takes the address of gpl_export(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
+		refused: file.c: pointer: takes the address of sealed(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
+	EOT
+	# Without the seals all of it is fine.
+	sed -i '/^seal/d' symtab
+	cdo 0
+	no_messages
+}
+
+@test "the seals of a module count within their section, and those of vmlinux for its functions" {
+	pair <<-'EOT'
+		static int __used noinline own(int x) { barrier(); return x * 7; }
+		int vm_function(int), take(int (*f)(int));
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			return take(own) + take(vm_function);
+		#endif
+			return x;
+		}
+	EOT
+	OBJNAME=patched_mod
+	{ symtab_header; printf 'sym\t%s\n' $'10\tt\town\t.text' $'20\tT\tfoo\t.text' $'30\tT\ttake\t.text'; } > symtab
+	{ OBJNAME=vmlinux symtab_header; printf 'sym\t1000\tT\tvm_function\n'; } > vmlinux-symtab
+	printf 'seal\t10\t.init.text\n' >> symtab
+	cdo 0 --vmlinux-symtab vmlinux-symtab
+	printf 'seal\t10\t.text\n' >> symtab
+	printf 'seal\t1000\n' >> vmlinux-symtab
+	cdo 2 --vmlinux-symtab vmlinux-symtab
+	messages <<-'EOT'
+		refused: file.c: foo(): takes the address of own(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
+		refused: file.c: foo(): takes the address of vm_function(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
+	EOT
+}

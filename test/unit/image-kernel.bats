@@ -200,3 +200,15 @@ same_syms()
 	run -1 --separate-stderr kpatch-image symtab zeros.zst
 	[ "$stderr" = "kpatch-image: error: zeros.zst: unpacks to more than 1024 MiB; give a kernel image or a module" ]
 }
+
+@test "functions that lose their ENDBR at boot are listed by their addresses" {
+	vmlinux none
+	run -1 grep '^seal' <(kpatch-image symtab vmlinux)
+	echo '.section .ibt_endbr_seal, "a"; .long _text + 0x20 - ., _text + 0x800 - .' | as -o seal.o
+	vmlinux 6.1 seal.o
+	kpatch-image symtab vmlinux | grep '^seal' | diff - <(printf 'seal\t%016x\n' 0xffffffff81000020 0xffffffff81000800)
+	# Half an entry is none.
+	echo '.section .ibt_endbr_seal, "a"; .long _text + 0x20 - .; .short 5' | as -o seal.o
+	vmlinux 6.1 seal.o
+	kpatch-image symtab vmlinux | grep '^seal' | diff - <(printf 'seal\t%016x\n' 0xffffffff81000020)
+}

@@ -97,3 +97,12 @@ setup()
 	[[ $stderr == "kpatch-image: error: blank.ko: symbol "*": a blank in its name or its section's; get the file again" ]]
 	[ ! -e out ]
 }
+
+@test "functions of a module that lose their ENDBR are listed by section and value" {
+	run -1 grep '^seal' <(kpatch-image symtab some-module.ko)
+	echo '.section .ibt_endbr_seal, "a"; .long global - .; .text; .byte 1; here: ret
+		.section .ibt_endbr_seal, "a"; .long here - .' | as -o seal.o
+	ld -r -o sealed.ko init.o main.o unlikely.o seal.o
+	value=$(nm sealed.ko | awk '$3 == "here" { print $1 }')
+	kpatch-image symtab sealed.ko | grep '^seal' | diff - <(printf 'seal\t0000000000000007\t.text\nseal\t%s\t.text\n' "$value")
+}
