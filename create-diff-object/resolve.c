@@ -10,9 +10,6 @@
 #include "diag.h"
 #include "diff.h"
 
-/* The module loader's buffers for names; longer ones cannot be looked up. */
-#define KSYM_NAME_LEN 512
-
 enum found {
 	FOUND,
 	FOUND_NONE,
@@ -197,9 +194,9 @@ static struct reach *check_freed(struct diff *d, struct reach *r, const struct a
 static void reach_klp(struct diff *d, struct reach *r, const char *patched, const char *owner,
 		      unsigned int pos)
 {
-	if (strlen(r->name) >= KSYM_NAME_LEN) {
-		diag_refuse("%s: %.60s...: the name has %zu characters, and the kernel cannot look up more than %d; shorten it",
-			    d->opt.source, r->name, strlen(r->name), KSYM_NAME_LEN - 1);
+	if (strlen(r->name) > d->own_symtab.name_max) {
+		diag_refuse("%s: %.60s...: the name has %zu characters, and the kernel cannot look up more than %zu; shorten it",
+			    d->opt.source, r->name, strlen(r->name), d->own_symtab.name_max);
 		r->kind = REACH_FAILED;
 		return;
 	}
@@ -468,9 +465,9 @@ static void register_function(struct diff *d, struct atom *a)
 	for (const struct symbol *t = s; t && is_local_symbol(s); t = t->next)
 		if (!is_local_symbol(t))
 			s = t;
-	if (strlen(s->name) >= KSYM_NAME_LEN) {
-		diag_refuse("%s: %.60s...(): the name has %zu characters, and the kernel cannot look up more than %d; patch its callers instead",
-			    d->opt.source, s->name, strlen(s->name), KSYM_NAME_LEN - 1);
+	if (strlen(s->name) > d->own_symtab.name_max) {
+		diag_refuse("%s: %.60s...(): the name has %zu characters, and the kernel cannot look up more than %zu; patch its callers instead",
+			    d->opt.source, s->name, strlen(s->name), d->own_symtab.name_max);
 		return;
 	}
 	if (is_overridden(d, s))

@@ -37,7 +37,7 @@ int module_read_modinfo(struct module *mod)
 	if (!vermagic)
 		return diag_error("%s: section .modinfo: no vermagic=; was the module linked without its .mod.o?",
 				  path);
-	if (sscanf(vermagic, "%u.%u", &mod->major, &mod->minor) != 2)
+	if (!release_parse(&mod->release, vermagic))
 		return diag_error("%s: section .modinfo: vermagic=%s: no kernel release; it must be the shipped kernel's",
 				  path, vermagic);
 	mod->depends = modinfo_find(sec, "depends");

@@ -12,6 +12,7 @@
 
 #include "elf-file.h"
 #include "elf-out.h"
+#include "release.h"
 
 #ifndef SHN_LIVEPATCH
 #define SHN_LIVEPATCH 0xff20
@@ -74,7 +75,7 @@ struct module {
 	bool has_versions;
 	/* From .modinfo: */
 	const char *depends;		/* modules, with commas between them; NULL: no such line */
-	unsigned int major, minor;	/* kernel release in vermagic */
+	struct release release;		/* of the kernel, in vermagic */
 };
 
 /* roles.c: what is each symbol of the input? */

@@ -9,12 +9,8 @@
 #include "diag.h"
 #include "module.h"
 
-/* The field widths of the kernel's sscanf() formats: MODULE_NAME_LEN and KSYM_NAME_LEN, less 1. */
-enum {
-	OBJECT_NAME_MAX = 55,
-	SYMBOL_NAME_MAX = 511,
-	SYMBOL_NAME_MAX_OLD = 127,	/* before 6.1 */
-};
+/* The width of the field in the kernel's sscanf() format: MODULE_NAME_LEN less 1. */
+#define OBJECT_NAME_MAX 55
 
 /* Sections that are no tables of the architecture, and yet used up while the module loads. */
 static const struct {
@@ -57,8 +53,7 @@ static const char *read_early(const struct section *sec)
 static void check_limits(const struct module *mod, const struct symbol *sym)
 {
 	const struct klp_name *klp = &role_of(mod, sym)->klp;
-	bool old = mod->major < 6 || (mod->major == 6 && mod->minor < 1);
-	size_t max = old ? SYMBOL_NAME_MAX_OLD : SYMBOL_NAME_MAX;
+	size_t max = release_symbol_name_max(&mod->release);
 	const char *objects[] = { klp->patched, klp->owner };
 
 	for (int i = 0; i < 2; i++)
@@ -68,7 +63,8 @@ static void check_limits(const struct module *mod, const struct symbol *sym)
 				    OBJECT_NAME_MAX);
 	if (strlen(klp->name) > max)
 		diag_refuse("%s: symbol %s: its name has %zu characters, kernel %u.%u reads %zu; change the patch so that it does without this symbol",
-			    mod->in.path, sym->name, strlen(klp->name), mod->major, mod->minor, max);
+			    mod->in.path, sym->name, strlen(klp->name), mod->release.major,
+			    mod->release.minor, max);
 }
 
 /*

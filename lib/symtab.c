@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "release.h"
 #include "symtab.h"
 
 #define MAX_FIELDS 10
@@ -113,6 +114,12 @@ static int own_line(struct symtab *tab, char *line)
 			k->loading_pos = strtoul(f[5], NULL, 10);
 	} else if (!strcmp(f[0], "struct")) {
 		return n < 3 ? -1 : add_struct(tab, f[1], f[2]);
+	} else if (!strcmp(f[0], "release")) {
+		struct release release;
+
+		if (n < 2 || !release_parse(&release, f[1]))
+			return -1;
+		tab->name_max = release_symbol_name_max(&release);
 	} else if (!strcmp(f[0], "seal")) {
 		return n < 2 ? -1 : add_seal(tab, f[1], n > 2 ? f[2] : NULL);
 	}
@@ -197,6 +204,8 @@ int symtab_read(struct symtab *tab, const char *path, bool by_address)
 
 	memset(tab, 0, sizeof(*tab));
 	tab->of_module = !by_address;
+	/* Where the release is not known: what is too long for it is noticed at the link, or by the kernel. */
+	tab->name_max = release_symbol_name_max(&(struct release){ .major = 6, .minor = 1 });
 	if (!in)
 		return diag_error("%s: %s; is the path right?", path, strerror(errno));
 	while (!err && (n = getline(&line, &len, in)) >= 0) {

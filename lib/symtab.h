@@ -48,6 +48,7 @@ struct symtab {
 	struct ksym *syms;	/* in the file's order */
 	size_t nsyms, room;
 	bool of_module;		/* positions are always given, 0 for a unique name will not do */
+	size_t name_max;	/* characters of the longest name that can be looked up */
 	struct kname *names;	/* hash */
 	struct kstruct *structs;	/* hash */
 	struct seal *seals;	/* sorted */

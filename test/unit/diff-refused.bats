@@ -953,6 +953,30 @@ typed_pair()
 	EOT
 }
 
+@test "before 6.1 names of 128 characters are too long" {
+	local name
+	name=$(printf 'x%.0s' {1..128})
+	pair "-DNAME=$name" <<-'EOT'
+		int NAME(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x;
+		}
+	EOT
+	sed -i $'2a release\t6.0.19-fake' symtab
+	cdo 2
+	messages <<-EOT
+		refused: file.c: ${name:0:60}...(): the name has 128 characters, and the kernel cannot look up more than 127; patch its callers instead
+	EOT
+	sed -i 's/6\.0\.19/6.1.0/' symtab
+	cdo 0
+	sed -i 's/6\.1\.0/five/' symtab
+	cdo 1
+	messages <<< 'error: symtab: line 3 is damaged; make the file again'
+}
+
 @test "a cold part whose function is elsewhere" {
 	asm_pair <<-'EOT'
 		.section .text.unlikely.foo, "ax"
