@@ -198,7 +198,8 @@ static int read_relocs(struct elf_file *file, struct section *rela)
 	if (s->nrelocs)
 		return diag_error("%s: section %s: relocated twice; is the file damaged?", file->path,
 				  s->name);
-	if (!rela->size)
+	/* What relocates a compressed section is meant for what that unpacks to. */
+	if (!rela->size || s->sh.sh_flags & SHF_COMPRESSED)
 		return 0;
 	if (!data)
 		return libelf_error(file, rela->name);
