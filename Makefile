@@ -15,7 +15,7 @@ CC	?= gcc
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wno-unused-parameter
 KCFLAGS	:= -std=gnu11 -D_GNU_SOURCE -DKPATCH_VERSION='"$(VERSION)"' -Ilib $(WARN)
-LIBS	:= -lelf -lZydis -llz4 -lzstd -llzma -lz -lbpf
+LIBS	:= -lelf -ldw -lZydis -llz4 -lzstd -llzma -lz -lbpf
 
 # Each program is a directory: all its *.c files, linked with lib/.
 PROGRAMS := create-diff-object create-klp-module kpatch-image

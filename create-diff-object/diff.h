@@ -57,6 +57,9 @@ struct atom {
 	struct use *uses;	/* where its object refers to it, in the order of the object */
 	size_t nuses;
 
+	/* types.c */
+	struct type *type;	/* data: NULL: not known */
+
 	/* pair.c */
 	struct atom *twin;	/* the same thing in the other object */
 	struct atom *parent;	/* foo.cold: foo */
@@ -171,6 +174,7 @@ struct diff {
 /* The passes. Each returns 0, or -1 after a message; refusals are counted by diag_refuse(). */
 int prove_original(struct diff *d);
 int cut_into_atoms(struct diff *d, struct elf_file *file);
+int read_types(struct diff *d, struct elf_file *file);
 int pair_objects(struct diff *d);
 int compare_objects(struct diff *d);
 int spread_changes(struct diff *d);
@@ -205,6 +209,14 @@ static inline bool is_constant(const struct atom *a)
 
 /* uses.c */
 void list_uses(struct elf_file *file);
+
+/* types.c */
+/* Can data of the one be read as the other? What is not known (NULL) agrees with everything. */
+bool types_agree(struct type *orig, struct type *patched);
+/* Is it an array, or does it contain one? */
+bool type_has_array(const struct type *t);
+/* "unsigned int", "struct foo *[4]": allocated anew at each call. */
+char *type_title(const struct type *t);
 
 /* pair.c */
 /* The part of a symbol's name in front of what the compiler numbers: "foo.isra" of "foo.isra.12". */

@@ -194,6 +194,8 @@ static int run(struct diff *d)
 	    prove_original(d) ||
 	    cut_into_atoms(d, &d->orig) ||
 	    cut_into_atoms(d, &d->patched) ||
+	    read_types(d, &d->orig) ||
+	    read_types(d, &d->patched) ||
 	    pair_objects(d) ||
 	    compare_objects(d) ||
 	    spread_changes(d) ||

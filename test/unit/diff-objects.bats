@@ -577,7 +577,7 @@ rich_pair()
 	"$FIXTURE_CC" -std=gnu11 -D_GNU_SOURCE -DKPATCH_VERSION='"0"' -I"$TOP/lib" -w -O1 -g \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-o "$sanitized" "$TOP"/create-diff-object/*.c "$TOP"/lib/*.c \
-		-lelf -lZydis -llz4 -lzstd -llzma -lz -lbpf || skip "no sanitizers"
+		-lelf -ldw -lZydis -llz4 -lzstd -llzma -lz -lbpf || skip "no sanitizers"
 	cat > mutate.c <<-'EOT'
 		#include <stdio.h>
 		#include <stdlib.h>

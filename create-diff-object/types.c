@@ -1,0 +1,650 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * After the first pass: what the objects' debugging information says about the types of variables, if
+ * there is any. Later passes ask whether two types agree: whether what was written as one can be read
+ * as the other. That is more than equal sizes (an int is no float) and less than equal declarations:
+ *
+ * - Typedefs and qualifiers are looked through. const is the section's matter.
+ * - Integers of one size agree, signed or not, char or not, and so do enumerations and integers: the
+ *   representation is the same. Two enumerations must have some enumerator in common, and each of those must
+ *   have the same value: new ones may be added. A bool is no integer of its size: it holds 0 and 1 only.
+ * - Structures and unions agree if their members do: names, places, widths, types. Their tags may differ.
+ * - Behind a pointer, structures and unions are known by their tags. Objects of the kernel that are not
+ *   variables of this file are another matter, and often one side of the diff has only the declaration.
+ *   What has no tag is compared like the others.
+ *
+ * The input is not trusted, and it is a graph: see struct reader for what keeps it finite.
+ */
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <stdlib.h>
+
+#include "diag.h"
+#include "diff.h"
+
+/* A member, an enumerator, a parameter, or a dimension. */
+struct part {
+	const char *name;	/* NULL: none */
+	struct type *type;	/* NULL for enumerators and dimensions */
+	uint64_t value;		/* a member's place in bits, an enumerator's value, a dimension's length */
+	uint64_t width;		/* bit-field: in bits; else 0 */
+};
+
+struct type {
+	unsigned int tag;	/* DWARF's kind of type; 0: void */
+	unsigned int encoding;	/* of a base type */
+	const char *name;	/* its own, after struct, union or enum; NULL: none */
+	const char *typedef_name;	/* for messages, if it has no other */
+	uint64_t size;
+	bool by_tag;		/* structure or union that is known by its name only */
+	bool has_array;		/* is an array, or contains one */
+	struct type *to;	/* what is pointed to, an element, what is returned */
+	struct part *parts;
+	size_t nparts, room;
+	const struct type *agrees;	/* the last type that was found to agree */
+};
+
+/* A type by the place of its description. */
+struct known_type {
+	uintptr_t key;
+	struct type *type;	/* NULL: being read */
+	UT_hash_handle hh;
+};
+
+/* Nothing that a compiler writes is nested any deeper. */
+#define MAX_DEPTH 200
+
+struct reader {
+	struct elf_file *file;
+	const struct section *info;
+	struct known_type *known;
+	struct type *void_type;
+	unsigned int depth;
+	/*
+	 * How many entries may still be looked at. Each has a byte at least, and most have ten; if so many are
+	 * met, they overlap, and following them could take forever.
+	 */
+	uint64_t left;
+	size_t found;
+};
+
+static int damaged(const struct reader *r, const char *reason)
+{
+	return diag_error("%s: debugging information: %s; is the file damaged?", r->file->path, reason);
+}
+
+static int libdw_error(const struct reader *r)
+{
+	return damaged(r, dwarf_errmsg(-1));
+}
+
+/*
+ * Addresses, as relocation would make them if the linker had placed each section 4 GiB behind the one
+ * before: from such an address follow the section and the offset in it. Addresses of sections that are not
+ * loaded, which are those of debugging information, stay plain offsets.
+ */
+static void relocate(struct section *info)
+{
+	for_each_reloc(info, r) {
+		uint64_t value = r->sym->sym.st_value + (uint64_t)r->addend;
+		unsigned int width = arch_reloc_width(r->type);
+
+		if ((width != 4 && width != 8) || arch_reloc_is_pcrel(r->type) ||
+		    info->size - r->offset < width)
+			continue;
+		if (width == 8 && r->sym->sec && is_alloc(r->sym->sec))
+			value = (uint64_t)r->sym->sec->index << 32 | (value & UINT32_MAX);
+		else if (!r->sym->sec)
+			value = 0;
+		for (unsigned int i = 0; i < width; i++)
+			info->data[r->offset + i] = value >> 8 * i;
+	}
+}
+
+/* The variable that starts at an address of these. */
+static struct atom *variable_at(const struct reader *r, uint64_t addr)
+{
+	const struct section *sec;
+	struct atom *a;
+
+	if (addr >> 32 == 0 || addr >> 32 >= r->file->nsections)
+		return NULL;
+	sec = &r->file->sections[addr >> 32];
+	a = atom_at(sec, addr & UINT32_MAX);
+	return a && a->kind == ATOM_DATA && is_named(a) && a->off == (addr & UINT32_MAX) ? a : NULL;
+}
+
+/* ---- attributes ---- */
+
+static const char *string_of(const struct reader *r, Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+
+	if (!dwarf_attr(die, DW_AT_name, &attr))
+		return NULL;
+	/* The one form for which libdw leaves it to others to see that the string ends. */
+	if (attr.form == DW_FORM_string) {
+		const unsigned char *end = r->info->data + r->info->size;
+
+		if (attr.valp < r->info->data || attr.valp >= end ||
+		    !memchr(attr.valp, '\0', end - attr.valp))
+			return NULL;
+	}
+	return dwarf_formstring(&attr);
+}
+
+static bool number_of(Dwarf_Die *die, unsigned int name, uint64_t *value)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word word;
+
+	if (!dwarf_attr(die, name, &attr) || dwarf_formudata(&attr, &word))
+		return false;
+	*value = word;
+	return true;
+}
+
+/*
+ * Where a member is, in bits. Of bit-fields DWARF 4 and before tell the distance from the most significant
+ * bit of the unit that holds it.
+ */
+static uint64_t place_of(Dwarf_Die *die, const struct type *type, uint64_t width)
+{
+	uint64_t at = 0, unit, from_top;
+
+	if (number_of(die, DW_AT_data_bit_offset, &at))
+		return at;
+	if (!number_of(die, DW_AT_data_member_location, &at))
+		at = 0;
+	at *= 8;
+	if (number_of(die, DW_AT_bit_offset, &from_top)) {
+		if (!number_of(die, DW_AT_byte_size, &unit))
+			unit = type->size;
+		at += unit * 8 - from_top - width;
+	}
+	return at;
+}
+
+/* The number of elements; the greatest number if it is not told, as for a flexible array. */
+static uint64_t length_of(Dwarf_Die *die)
+{
+	uint64_t n;
+
+	if (number_of(die, DW_AT_count, &n))
+		return n;
+	return number_of(die, DW_AT_upper_bound, &n) ? n + 1 : UINT64_MAX;
+}
+
+/* ---- types ---- */
+
+static struct type *read_type(struct reader *r, Dwarf_Die *die, bool behind);
+
+/* The type that die is of; NULL after a message. */
+static struct type *type_of(struct reader *r, Dwarf_Die *die, bool behind)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die type;
+
+	if (!dwarf_attr_integrate(die, DW_AT_type, &attr))
+		return r->void_type;
+	if (!dwarf_formref_die(&attr, &type)) {
+		libdw_error(r);
+		return NULL;
+	}
+	return read_type(r, &type, behind);
+}
+
+static int count_entry(struct reader *r)
+{
+	return r->left-- ? 0 : damaged(r, "its entries overlap");
+}
+
+static struct part *new_part(struct type *t)
+{
+	if (t->nparts == t->room) {
+		t->room = t->room ? t->room * 2 : 4;
+		t->parts = xrealloc(t->parts, t->room, sizeof(*t->parts));
+	}
+	t->parts[t->nparts] = (struct part){ 0 };
+	return &t->parts[t->nparts++];
+}
+
+static int read_part(struct reader *r, struct type *t, Dwarf_Die *die, bool behind)
+{
+	int tag = dwarf_tag(die);
+	struct part *p;
+
+	if (tag == DW_TAG_enumerator && t->tag == DW_TAG_enumeration_type) {
+		p = new_part(t);
+		p->name = string_of(r, die);
+		if (!number_of(die, DW_AT_const_value, &p->value))
+			p->value = 0;
+	} else if (tag == DW_TAG_subrange_type && t->tag == DW_TAG_array_type) {
+		p = new_part(t);
+		p->value = length_of(die);
+		t->size *= p->value == UINT64_MAX ? 0 : p->value;
+	} else if (tag == DW_TAG_unspecified_parameters && t->tag == DW_TAG_subroutine_type) {
+		p = new_part(t);
+		p->name = "...";
+	} else if ((tag == DW_TAG_formal_parameter && t->tag == DW_TAG_subroutine_type) ||
+		   (tag == DW_TAG_member && (t->tag == DW_TAG_structure_type ||
+					     t->tag == DW_TAG_union_type))) {
+		struct type *type = type_of(r, die, behind);
+
+		if (!type)
+			return -1;
+		p = new_part(t);
+		p->type = type;
+		if (tag == DW_TAG_formal_parameter)
+			return 0;
+		p->name = string_of(r, die);
+		if (!number_of(die, DW_AT_bit_size, &p->width))
+			p->width = 0;
+		p->value = place_of(die, type, p->width);
+		t->has_array |= type->has_array;
+	}
+	return 0;
+}
+
+static int read_parts(struct reader *r, struct type *t, Dwarf_Die *die, bool behind)
+{
+	Dwarf_Die child;
+	int end = dwarf_child(die, &child);
+
+	while (!end) {
+		if (count_entry(r) || read_part(r, t, &child, behind))
+			return -1;
+		end = dwarf_siblingof(&child, &child);
+	}
+	return end < 0 ? libdw_error(r) : 0;
+}
+
+/* behind: what this says is reached through a pointer. */
+static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
+{
+	int tag = dwarf_tag(die);
+	struct type *t;
+	uint64_t encoding;
+
+	switch (tag) {
+	case DW_TAG_invalid:
+		libdw_error(r);
+		return NULL;
+	case DW_TAG_typedef:
+		t = type_of(r, die, behind);
+		if (t && !t->name && !t->typedef_name)
+			t->typedef_name = string_of(r, die);
+		return t;
+	case DW_TAG_const_type:
+	case DW_TAG_volatile_type:
+	case DW_TAG_restrict_type:
+	case DW_TAG_atomic_type:
+		return type_of(r, die, behind);
+	default:
+		break;
+	}
+	t = xcalloc(1, sizeof(*t));
+	t->tag = tag;
+	t->name = string_of(r, die);
+	if (!number_of(die, DW_AT_byte_size, &t->size))
+		t->size = 0;
+	switch (tag) {
+	case DW_TAG_base_type:
+		t->encoding = number_of(die, DW_AT_encoding, &encoding) ? encoding : 0;
+		return t;
+	case DW_TAG_structure_type:
+	case DW_TAG_union_type:
+		t->by_tag = t->name && behind;
+		if (t->by_tag) {
+			t->size = 0;
+			return t;
+		}
+		break;
+	case DW_TAG_pointer_type:
+	case DW_TAG_subroutine_type:
+		behind = true;
+		t->to = type_of(r, die, behind);
+		break;
+	case DW_TAG_array_type:
+		t->has_array = true;
+		t->to = type_of(r, die, behind);
+		t->size = t->to ? t->to->size : 0;
+		break;
+	case DW_TAG_enumeration_type:
+		break;
+	default:
+		return t;
+	}
+	if (((tag == DW_TAG_pointer_type || tag == DW_TAG_subroutine_type || tag == DW_TAG_array_type) &&
+	     !t->to) || read_parts(r, t, die, behind)) {
+		free(t->parts);
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+/* Each is read once for what is a variable or a part of one, and once for what is behind a pointer. */
+static struct type *read_type(struct reader *r, Dwarf_Die *die, bool behind)
+{
+	uintptr_t key = (uintptr_t)die->addr * 2 + behind;
+	struct known_type *k;
+
+	HASH_FIND(hh, r->known, &key, sizeof(key), k);
+	if (k) {
+		if (!k->type)
+			damaged(r, "a type contains itself");
+		return k->type;
+	}
+	if (count_entry(r))
+		return NULL;
+	if (r->depth == MAX_DEPTH) {
+		damaged(r, "its types are nested too deeply");
+		return NULL;
+	}
+	k = xcalloc(1, sizeof(*k));
+	k->key = key;
+	HASH_ADD(hh, r->known, key, sizeof(k->key), k);
+	r->depth++;
+	k->type = read_new_type(r, die, behind);
+	r->depth--;
+	return k->type;
+}
+
+/* ---- variables ---- */
+
+/*
+ * Static variables have their address for their place, and nothing else: an address with an operation
+ * behind it is a constant that the compiler made of a variable.
+ */
+static bool address_of(Dwarf_Die *die, uint64_t *addr)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Block block;
+
+	*addr = 0;
+	if (!dwarf_attr(die, DW_AT_location, &attr) || dwarf_formblock(&attr, &block) ||
+	    block.length != 1 + sizeof(*addr) || block.data[0] != DW_OP_addr)
+		return false;
+	for (unsigned int i = 0; i < sizeof(*addr); i++)
+		*addr |= (uint64_t)block.data[1 + i] << 8 * i;
+	return true;
+}
+
+static int read_variable(struct reader *r, Dwarf_Die *die)
+{
+	struct atom *a;
+	struct type *t;
+	uint64_t addr;
+
+	if (!address_of(die, &addr))
+		return 0;
+	a = variable_at(r, addr);
+	if (!a)
+		return 0;
+	t = type_of(r, die, false);
+	if (!t)
+		return -1;
+	/* Described twice, or another one of size 0 stands at the same place: what fits is meant. */
+	if (t != r->void_type && (!a->type || (a->type->size != a->size && t->size == a->size))) {
+		r->found += !a->type;
+		a->type = t;
+	}
+	return 0;
+}
+
+/*
+ * Functions that were inlined have their static locals in the description of what they were before; it
+ * is one more child of the unit.
+ */
+static int read_variables(struct reader *r, Dwarf_Die *parent)
+{
+	Dwarf_Die die;
+	int end = dwarf_child(parent, &die), err = 0;
+
+	if (r->depth == MAX_DEPTH)
+		return damaged(r, "its scopes are nested too deeply");
+	r->depth++;
+	while (!end && !err) {
+		err = count_entry(r);
+		if (err)
+			break;
+		switch (dwarf_tag(&die)) {
+		case DW_TAG_variable:
+			err = read_variable(r, &die);
+			break;
+		case DW_TAG_subprogram:
+		case DW_TAG_lexical_block:
+		case DW_TAG_inlined_subroutine:
+			err = read_variables(r, &die);
+			break;
+		default:
+			break;
+		}
+		if (!err)
+			end = dwarf_siblingof(&die, &die);
+	}
+	r->depth--;
+	return end < 0 ? libdw_error(r) : err;
+}
+
+static int read_units(struct reader *r, Dwarf *dwarf)
+{
+	Dwarf_CU *cu = NULL;
+	Dwarf_Die die;
+	uint8_t type;
+	int end;
+
+	while (!(end = dwarf_get_units(dwarf, cu, &cu, NULL, &type, &die, NULL)))
+		if ((type == DW_UT_compile || type == DW_UT_partial) && read_variables(r, &die))
+			return -1;
+	return end < 0 ? libdw_error(r) : 0;
+}
+
+/* Compressed sections are as good as none: libdw's copies of them would not be relocated. */
+static bool has_types(const struct elf_file *file)
+{
+	const struct section *info = elf_file_section(file, ".debug_info");
+
+	if (!info || !info->data)
+		return false;
+	for_each_section(file, s)
+		if (has_prefix(s->name, ".debug_") && s->sh.sh_flags & SHF_COMPRESSED)
+			return false;
+	return true;
+}
+
+int read_types(struct diff *d, struct elf_file *file)
+{
+	struct reader r = { .file = file };
+	struct known_type *k, *tmp;
+	Dwarf *dwarf;
+	int err;
+
+	if (!has_types(file))
+		return 0;
+	r.info = elf_file_section(file, ".debug_info");
+	r.left = r.info->size;
+	for_each_section(file, s)
+		if (s->data && (!strcmp(s->name, ".debug_info") || !strcmp(s->name, ".debug_types")))
+			relocate(s);
+	dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
+	if (!dwarf)
+		return libdw_error(&r);
+	r.void_type = xcalloc(1, sizeof(*r.void_type));
+	err = read_units(&r, dwarf);
+	/* The names in the types are the file's own. */
+	dwarf_end(dwarf);
+	HASH_ITER(hh, r.known, k, tmp) {
+		HASH_DEL(r.known, k);
+		free(k);
+	}
+	diag_debug("%s: the types of %zu variables are known", file->path, r.found);
+	return err;
+}
+
+/* ---- questions ---- */
+
+bool type_has_array(const struct type *t)
+{
+	return t->has_array;
+}
+
+static bool is_integer(const struct type *t)
+{
+	if (t->tag == DW_TAG_enumeration_type)
+		return true;
+	if (t->tag != DW_TAG_base_type)
+		return false;
+	switch (t->encoding) {
+	case DW_ATE_signed:
+	case DW_ATE_unsigned:
+	case DW_ATE_signed_char:
+	case DW_ATE_unsigned_char:
+	case DW_ATE_UTF:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : !a && !b;
+}
+
+/* Both lists are in the order of the source, so that what is looked for mostly comes next. */
+static bool enumerators_agree(const struct type *a, const struct type *b, unsigned long *steps)
+{
+	bool common = false;
+	size_t next = 0;
+
+	if (!a->nparts || !b->nparts)
+		return true;
+	for (size_t i = 0; i < a->nparts; i++)
+		for (size_t n = 0; n < b->nparts; n++, next++) {
+			const struct part *x = &a->parts[i], *y = &b->parts[next % b->nparts];
+
+			if (!(*steps)--)
+				return false;
+			if (!same_name(x->name, y->name))
+				continue;
+			if (x->value != y->value)
+				return false;
+			common = true;
+			next++;
+			break;
+		}
+	return common;
+}
+
+/* What is not done after that many steps was made to take forever. */
+#define MAX_STEPS 1000000
+
+static bool agree(struct type *a, struct type *b, unsigned long *steps)
+{
+	if (a == b || a->agrees == b)
+		return true;
+	if (!*steps)
+		return false;
+	--*steps;
+	if (is_integer(a) && is_integer(b))
+		return a->size == b->size && enumerators_agree(a, b, steps);
+	if (a->tag != b->tag || a->size != b->size || a->encoding != b->encoding ||
+	    a->by_tag != b->by_tag || a->nparts != b->nparts)
+		return false;
+	if (a->by_tag)
+		return same_name(a->name, b->name);
+	if (!a->to != !b->to || (a->to && !agree(a->to, b->to, steps)))
+		return false;
+	for (size_t i = 0; i < a->nparts; i++) {
+		const struct part *x = &a->parts[i], *y = &b->parts[i];
+
+		if (x->value != y->value || x->width != y->width || !same_name(x->name, y->name) ||
+		    !x->type != !y->type || (x->type && !agree(x->type, y->type, steps)))
+			return false;
+	}
+	a->agrees = b;
+	return true;
+}
+
+bool types_agree(struct type *orig, struct type *patched)
+{
+	unsigned long steps = MAX_STEPS;
+
+	return !orig || !patched || agree(orig, patched, &steps);
+}
+
+static char *declare(const struct type *t, const char *declarator, unsigned int depth);
+
+/* "(int, struct foo *)" */
+static char *parameters(const struct type *t, unsigned int depth)
+{
+	char *list = xstrdup("("), *next, *param;
+
+	for (size_t i = 0; i < t->nparts; i++) {
+		bool enough = depth == 0 || i == 8;
+		const struct part *p = &t->parts[i];
+
+		param = p->type && !enough ? declare(p->type, "", depth - 1) : xstrdup("...");
+		next = xasprintf("%s%s%s", list, i ? ", " : "", param);
+		free(param);
+		free(list);
+		list = next;
+		if (enough)
+			break;
+	}
+	next = xasprintf("%s)", list);
+	free(list);
+	return next;
+}
+
+/* As C writes it: what is declared in the middle, "int (*)[4]". */
+static char *declare(const struct type *t, const char *declarator, unsigned int depth)
+{
+	const char *name = t->name ? t->name : t->typedef_name, *keyword = "";
+	char *inner, *text;
+
+	if (depth == 0 && t->to)
+		return xasprintf("... %s", declarator);
+	if (t->tag == DW_TAG_pointer_type && t->to) {
+		bool braces = t->to->tag == DW_TAG_array_type || t->to->tag == DW_TAG_subroutine_type;
+
+		inner = xasprintf(braces ? "(*%s)" : "*%s", declarator);
+	} else if (t->tag == DW_TAG_subroutine_type && t->to) {
+		char *list = parameters(t, depth - 1);
+
+		inner = xasprintf("%s%s", declarator, list);
+		free(list);
+	} else if (t->tag == DW_TAG_array_type && t->to) {
+		inner = xstrdup(declarator);
+		for (size_t i = 0; i < t->nparts && i < 4; i++) {
+			text = t->parts[i].value == UINT64_MAX ?
+				       xasprintf("%s[]", inner) :
+				       xasprintf("%s[%lu]", inner, (unsigned long)t->parts[i].value);
+			free(inner);
+			inner = text;
+		}
+	} else {
+		if (t->tag == DW_TAG_structure_type)
+			keyword = "struct ";
+		else if (t->tag == DW_TAG_union_type)
+			keyword = "union ";
+		else if (t->tag == DW_TAG_enumeration_type)
+			keyword = "enum ";
+		if (!t->name && name)
+			keyword = "";
+		if (!name)
+			name = t->tag ? "{...}" : "void";
+		return xasprintf("%s%s%s%s", keyword, name,
+				 *declarator && *declarator != '[' ? " " : "", declarator);
+	}
+	text = declare(t->to, inner, depth - 1);
+	free(inner);
+	return text;
+}
+
+char *type_title(const struct type *t)
+{
+	return declare(t, "", 5);
+}
