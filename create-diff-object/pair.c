@@ -22,6 +22,20 @@ static void push(struct atom_list *l, struct atom *a)
 	l->a[l->n++] = a;
 }
 
+static struct pairing *new_group(struct pairer *p, char *key, bool numbered)
+{
+	struct pairing *g = xcalloc(1, sizeof(*g));
+
+	g->key = key;
+	HASH_ADD_KEYPTR(hh, p->groups, g->key, strlen(g->key), g);
+	g->numbered = numbered;
+	if (numbered) {
+		*p->numbered_end = g;
+		p->numbered_end = &g->next_numbered;
+	}
+	return g;
+}
+
 static void add_to_group(struct pairer *p, struct atom *a, bool is_patched)
 {
 	char *name = name_key(atom_name(a)), *key;
@@ -37,20 +51,98 @@ static void add_to_group(struct pairer *p, struct atom *a, bool is_patched)
 			numbered ? '#' : '=', name);
 	free(name);
 	HASH_FIND_STR(p->groups, key, g);
-	if (!g) {
-		g = xcalloc(1, sizeof(*g));
-		g->key = key;
-		HASH_ADD_KEYPTR(hh, p->groups, g->key, strlen(g->key), g);
-		g->numbered = numbered;
-		if (numbered) {
-			*p->numbered_end = g;
-			p->numbered_end = &g->next_numbered;
-		}
-	} else {
+	if (!g)
+		g = new_group(p, key, numbered);
+	else
 		free(key);
-	}
 	push(is_patched ? &g->patched : &g->orig, a);
 	a->group = g;
+}
+
+/* The types of a group's members. Those of one set agree, directly or through others. */
+struct type_sets {
+	struct type **types;
+	size_t *set;		/* of the type at this index: the index of one that stands for it */
+	size_t n;
+	bool unknown;		/* a member's type is not known: it could be any */
+};
+
+static size_t type_index(const struct type_sets *s, const struct type *type)
+{
+	size_t i = 0;
+
+	while (i < s->n && s->types[i] != type)
+		i++;
+	return i;
+}
+
+static void add_types(struct type_sets *s, const struct atom_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (!l->a[i]->type)
+			s->unknown = true;
+		else if (type_index(s, l->a[i]->type) == s->n)
+			s->types[s->n++] = l->a[i]->type;
+	}
+}
+
+static void unite_sets(struct type_sets *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		s->set[i] = i;
+		for (size_t j = 0; j < i; j++) {
+			size_t old = s->set[i];
+
+			if (old == s->set[j] || !types_agree(s->types[i], s->types[j]))
+				continue;
+			for (size_t k = 0; k <= i; k++)
+				if (s->set[k] == old)
+					s->set[k] = s->set[j];
+		}
+	}
+}
+
+static void move_set(const struct type_sets *s, size_t set, struct atom_list *from,
+		     struct atom_list *to, struct pairing *group)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < from->n; i++) {
+		struct atom *a = from->a[i];
+
+		if (s->set[type_index(s, a->type)] == set) {
+			push(to, a);
+			a->group = group;
+		} else {
+			from->a[kept++] = a;
+		}
+	}
+	from->n = kept;
+}
+
+/* Variables whose types don't agree are different things, however alike their uses are. */
+static void split_by_type(struct pairer *p, struct pairing *g)
+{
+	struct type_sets s = { 0 };
+
+	s.types = xcalloc(g->orig.n + g->patched.n, sizeof(*s.types));
+	s.set = xcalloc(g->orig.n + g->patched.n, sizeof(*s.set));
+	add_types(&s, &g->orig);
+	add_types(&s, &g->patched);
+	if (!s.unknown && s.n > 1) {
+		unite_sets(&s);
+		for (size_t i = 0; i < s.n; i++) {
+			struct pairing *other;
+
+			if (s.set[i] != i || s.set[0] == i)
+				continue;
+			other = new_group(p, xasprintf("%s %zu", g->key, i), true);
+			move_set(&s, i, &g->orig, &other->orig, other);
+			move_set(&s, i, &g->patched, &other->patched, other);
+		}
+	}
+	free(s.types);
+	free(s.set);
 }
 
 static void add_to_family(struct pairer *p, struct atom *a, bool is_patched)
@@ -293,7 +385,8 @@ static void pair_unused(struct pairing *g)
 	struct atom_list patched = unused(&g->patched);
 
 	for (size_t i = 0; orig.n == patched.n && i < orig.n; i++)
-		if (!strcmp(orig.a[i]->sec->name, patched.a[i]->sec->name))
+		if (!strcmp(orig.a[i]->sec->name, patched.a[i]->sec->name) &&
+		    types_agree(orig.a[i]->type, patched.a[i]->type))
 			join(orig.a[i], patched.a[i]);
 	free(orig.a);
 	free(patched.a);
@@ -325,8 +418,8 @@ static void pair_leftovers(struct pairer *p)
 			continue;
 		/* A clone is found through its callers only: which constants it holds depends on them. */
 		if (a->kind == ATOM_CODE ||
-		    (a->size == b->size && (all_users_vanished(a) ||
-					    all_users_vanished(b))))
+		    (a->size == b->size && types_agree(a->type, b->type) &&
+		     (all_users_vanished(a) || all_users_vanished(b))))
 			join(a, b);
 	}
 }
@@ -374,6 +467,9 @@ int pair_objects(struct diff *d)
 	find_parents(&d->patched);
 	collect(&p, &d->orig, false);
 	collect(&p, &d->patched, true);
+	for (g = p.numbered; g; g = g->next_numbered)
+		if (g->key[0] == 'd')
+			split_by_type(&p, g);
 	HASH_ITER(hh, p.groups, g, gtmp) {
 		if (g->key[0] == 'r')
 			pair_registry(g);

@@ -281,8 +281,8 @@ static void count_ballot(struct ballot *b, bool sure)
 	for (size_t i = 0; patched.n && i < orig.n && !(sure && (orig.n > 1 || patched.n > 1)); i++) {
 		struct mention *m = orig.in_order[i], *n = counterpart(&orig, &patched, m);
 
-		m->lost = !n;
-		if (n)
+		m->lost = !n || !types_agree(m->a->type, n->a->type);
+		if (!m->lost)
 			vote(m->a, n->a);
 	}
 	leave_open(&orig, &patched);
