@@ -3,6 +3,8 @@
  * Fourth pass: changes that no livepatch can make. All of them are reported in one run, each with
  * the reason and a way out.
  */
+#include <stdlib.h>
+
 #include "diag.h"
 #include "diff.h"
 
@@ -42,6 +44,30 @@ static void refuse_registry(const struct diff *d, const struct atom *a, bool rem
 			    d->opt.source, atom_title(a), what, a->sec->table->what, a->sec->name);
 }
 
+/*
+ * Data that stays where it is, but is another kind of thing to the new code, even if its bytes are the
+ * same. Constants are compared by their contents, and static locals were not paired.
+ */
+static bool type_changed(const struct atom *a)
+{
+	return a->kind == ATOM_DATA && a->twin && is_writable(a->sec) &&
+	       is_writable(a->twin->sec) && !types_agree(a->twin->type, a->type);
+}
+
+static void refuse_type(const struct diff *d, const struct atom *a)
+{
+	char *old = type_title(a->twin->type), *new = type_title(a->type);
+
+	if (strcmp(old, new))
+		diag_refuse("%s: %s: the type of existing data changed from \"%s\" to \"%s\", and the running kernel's is of the old one; give the new variable another name, or keep what is new in a shadow variable",
+			    d->opt.source, atom_title(a), old, new);
+	else
+		diag_refuse("%s: %s: the members of the type of existing data, \"%s\", changed, and the running kernel's has the old ones; give the new variable another name, or keep what is new in a shadow variable",
+			    d->opt.source, atom_title(a), old);
+	free(old);
+	free(new);
+}
+
 static void refuse_data(const struct diff *d, const struct atom *a)
 {
 	if (a->inner_table)
@@ -56,6 +82,8 @@ static void refuse_data(const struct diff *d, const struct atom *a)
 		diag_refuse("%s: %s: the size of existing data changed from %lu to %lu bytes; keep what is new in a shadow variable or in a new variable",
 			    d->opt.source, atom_title(a), (unsigned long)a->twin->size,
 			    (unsigned long)a->size);
+	else if (type_changed(a))
+		refuse_type(d, a);
 	else
 		diag_refuse("%s: %s: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback",
 			    d->opt.source, atom_title(a));
@@ -106,8 +134,11 @@ static bool is_init_or_exit_code(const struct section *sec)
 int find_refusals(struct diff *d)
 {
 	for_each_atom(&d->patched, a) {
-		if (a->state == STATE_SAME)
+		if (a->state == STATE_SAME) {
+			if (type_changed(a))
+				refuse_type(d, a);
 			continue;
+		}
 		if (a->kind == ATOM_REGISTRY)
 			refuse_registry(d, a, false);
 		else if (a->kind == ATOM_DATA && a->state == STATE_CHANGED &&
