@@ -320,6 +320,9 @@ static void cut_pool(struct elf_file *file, struct section *pool)
 	size_t n = 0, starts_room = 0, room = 0;
 
 	for_each_section(file, s) {
+		/* Line numbers are told of pieces of code as the compiler made them, which is all the same here. */
+		if (!is_alloc(s))
+			continue;
 		for_each_reloc(s, r) {
 			uint64_t at;
 
@@ -460,8 +463,7 @@ static int64_t target_offset(const struct section *sec, const struct reloc *r, u
 
 /*
  * A reference by section to where one variable ends and another starts: the compiler writes the end
- * of an array (for (p = a; p < a + N; p++)) and the next variable in the same way. What has the
- * size of a scalar is no array.
+ * of an array (for (p = a; p < a + N; p++)) and the next variable in the same way.
  */
 static struct atom *ends_at(const struct section *sec, const struct reloc *r, const struct section *in,
 			    const struct atom *target)
@@ -475,7 +477,7 @@ static struct atom *ends_at(const struct section *sec, const struct reloc *r, co
 	if (!i)
 		return NULL;
 	before = in->atoms[i - 1];
-	return before->size > 8 && before->off + before->size == target->off ? before : NULL;
+	return before->off + before->size == target->off ? before : NULL;
 }
 
 static void resolve_reloc(const struct section *sec, struct reloc *r, uint64_t *insn)

@@ -102,6 +102,12 @@ static bool adjoin(const struct atom *before, const struct atom *t)
 	       !before->own_copy && !t->own_copy;
 }
 
+/* Pointers behind the end are made of arrays. */
+static bool may_end_in_array(const struct atom *a)
+{
+	return !a->type || type_has_array(a->type);
+}
+
 /* Code that the running kernel goes on using: a second copy of it is never wanted. */
 static bool is_unchanged_code(const struct atom *t)
 {
@@ -116,7 +122,7 @@ static void take_needs(struct diff *d, struct atom *a)
 		struct reloc *r = &a->relocs[i];
 		struct atom *t = r->target;
 
-		if (r->before && !is_made_by_macro(t) && !adjoin(r->before, t))
+		if (r->before && may_end_in_array(r->before) && !is_made_by_macro(t) && !adjoin(r->before, t))
 			diag_refuse("%s: %s: refers either to the end of %s or to %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
 				    d->opt.source, atom_title(a), atom_title(r->before),
 				    atom_title(t), t->sec->name);
