@@ -260,7 +260,7 @@ static void mutate_elf(struct blob *b)
 {
 	Elf64_Shdr *sh = random_section(b, 0), *other = random_section(b, 0), copy;
 
-	switch (below(12)) {
+	switch (below(14)) {
 	case 0:
 		put(b, 0, ONE_OF(header_fields), extreme(b->size));
 		break;
@@ -289,7 +289,7 @@ static void mutate_elf(struct blob *b)
 		else
 			*sh = *other, *other = copy;
 		break;
-	default:	/* contents: code, tables */
+	default:	/* contents: code, tables, debugging information */
 		if (sh && sh->sh_size)
 			b->data[sh->sh_offset + below(sh->sh_size)] = next_random();
 	}

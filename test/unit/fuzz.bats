@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 load diff-fixtures
 
 @test "damaged and crafted objects and symbol tables: no crash, no hang, no bad access" {
-	FUZZ_BASES=$PWD/bases/c:$PWD/bases/tables
+	FUZZ_BASES=$PWD/bases/c:$PWD/bases/types:$PWD/bases/tables
 	export FUZZ_BASES ASAN_OPTIONS=detect_leaks=0:exitcode=99:log_path=sanitizer \
 		UBSAN_OPTIONS=exitcode=99:print_stacktrace=1:log_path=sanitizer
 	"$TOP/test/fuzz/bases" bases

@@ -1,0 +1,756 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# create-diff-object: what it knows about the types of variables, if the objects have debugging information.
+#
+# shellcheck disable=SC2154 # run --separate-stderr sets stderr
+# shellcheck disable=SC2034 # what the fixtures read
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
+bats_require_minimum_version 1.5.0
+load diff-fixtures
+
+# What both kinds of refusal end in.
+WAY_OUT="give the new variable another name, or keep what is new in a shadow variable"
+
+# retyped OLD NEW: the variable called data is declared "OLD" in the original, "NEW" in the patched file,
+# behind the declarations on standard input, and foo() changes.
+retyped()
+{
+	{
+		cat
+		cat <<-EOT
+			#ifdef PATCHED
+			#define N 2
+			$2;
+			#else
+			#define N 1
+			$1;
+			#endif
+			void *foo(void) { barrier(); return (char *)&data + N; }
+		EOT
+	} > declarations
+	pair -g < declarations
+}
+
+# agreeing OLD NEW: existing data stays what it is.
+agreeing()
+{
+	retyped "$@"
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux data 0
+	EOT
+}
+
+# refused OLD NEW MESSAGE
+refused()
+{
+	retyped "$1" "$2"
+	cdo 2
+	messages <<-EOT
+		refused: file.c: data: $3; $WAY_OUT
+	EOT
+}
+
+# changed_type OLD NEW FROM TO
+changed_type()
+{
+	refused "$1" "$2" "the type of existing data changed from \"$3\" to \"$4\", and the running kernel's is of the old one"
+}
+
+# changed_members OLD NEW TYPE
+changed_members()
+{
+	refused "$1" "$2" "the members of the type of existing data, \"$3\", changed, and the running kernel's has the old ones"
+}
+
+# The klp relocations of a section, by symbol: "NAME,POS" in the order of their places.
+klp_of()
+{
+	reloc_list output.o | sed -n "s/^$1 [^ ]* [^ ]* \.kpatch\.sym\.vmlinux\.vmlinux\.\([^ ]*\) .*/\1/p"
+}
+
+# poke OBJECT OFFSET BYTE...
+poke()
+{
+	local object=$1 offset=$2
+	shift 2
+	printf "$(printf '\\x%02x' "$@")" | dd of="$object" bs=1 seek="$offset" conv=notrunc status=none
+}
+
+# place OBJECT SECTION: "OFFSET SIZE" of its contents in the file, in decimal.
+place()
+{
+	local at size
+	read -r at size < <(readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] //p' |
+		awk -v name="$2" '$1 == name { print "0x" $4, "0x" $5; exit }')
+	echo $((at)) $((size))
+}
+
+static_local()
+{
+	pair "$@" <<-'EOT'
+		struct other { short a, b; };
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			static struct other count;
+			return (*(int *)&count += x) + 1;
+		#else
+			static int count;
+			return count += x;
+		#endif
+		}
+	EOT
+	given_symbols orig.o count.0
+	given_symbols patched.o count.0
+}
+
+@test "a static local of another type but the same size and use is another variable" {
+	for options in -gdwarf-4 -gdwarf-5 '-gdwarf-5 -gdwarf64'; do
+		# shellcheck disable=SC2086 # several options
+		static_local $options
+		cdo 0
+		messages <<-'EOT'
+			warning: file.c: count.0: the patched file no longer has this static variable; its value is lost to the new code
+		EOT
+		infos <<-'EOT'
+			file.c: count.0: new static variable, starts with its initial value
+			file.c: changed function: foo
+			file.c: new data: count.0
+		EOT
+		changes <<-'EOT'
+			function foo 0
+			new data count.0
+		EOT
+		run -1 has_section output.o .debug_info
+	done
+	# Without types there is nothing to tell them by.
+	static_local
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux count.0 0
+	EOT
+}
+
+@test "types that agree with a third one, but not with each other, are never paired" {
+	# An int can be either enumeration.
+	body='
+		enum colour { RED, GREEN };
+		enum shape { ROUND, SQUARE };
+		#ifdef PATCHED
+		#define EITHER enum shape
+		#else
+		#define EITHER enum colour
+		#endif
+		#define NOTE(type) { static type note __used __section("notes"); }
+		int foo(int x) { static EITHER count; barrier(); return count += x; }
+		int bar(int x) { static int count; barrier(); return count -= x; }'
+	pair -g <<< "$body"
+	given_symbols orig.o count.0 count.1
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: count.1: cannot tell which count.1 of the original this is; give the variables or functions of this name different names
+	EOT
+	# What was inlined, and is left over on both sides.
+	body=${body/int foo/$'#ifdef PATCHED\ninline __attribute__((always_inline))\n#else\nnoinline\n#endif\nstatic int foo'}
+	pair -g <<< "$body"$'\nint baz(int x) { return foo(x); }'
+	given_symbols orig.o foo
+	cdo 0
+	grep '^klp' report | run -1 grep count
+	[[ $stderr == *": the patched file no longer has this static variable; its value is lost to the new code" ]]
+	# What is there for its section only.
+	pair -g <<-'EOT'
+		enum colour { RED, GREEN };
+		enum shape { ROUND, SQUARE };
+		#define NOTE(type) { static type note __used __section(".data.notes"); }
+		int foo(int x)
+		{
+			NOTE(int)
+		#ifdef PATCHED
+			NOTE(enum shape)
+		#else
+			NOTE(enum colour)
+		#endif
+			return x;
+		}
+	EOT
+	given_symbols orig.o note.0 note.1
+	cdo 3
+	[[ $stderr == *"warning: file.c: note."*": the patched file no longer has this static variable; its value is lost to the new code" ]]
+}
+
+@test "a type that is known on one side only is compatible with every other" {
+	static_local -g
+	objcopy --strip-debug orig.o
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux count.0 0
+	EOT
+}
+
+@test "variables without a type are paired by their use, whatever the types of the others" {
+	pair -g <<-'EOT'
+		#ifdef PATCHED
+		#define N 2
+		#else
+		#define N 1
+		#endif
+		int foo(int x) { static long count; count += 4 * x; return N; }
+		int bar(int x) { static float *count; count += x; return N; }
+	EOT
+	foos=$(reloc_list orig.o | sed -n 's/^\.text\.foo .*bss\.\(count\.[0-9]\) .*/\1/p' | head -n 1)
+	bars=$(reloc_list orig.o | sed -n 's/^\.text\.bar .*bss\.\(count\.[0-9]\) .*/\1/p' | head -n 1)
+	objcopy --strip-debug orig.o
+	cdo 0
+	no_messages
+	[ "$(klp_of .text.foo | uniq)" = "$foos,0" ]
+	[ "$(klp_of .text.bar | uniq)" = "$bars,0" ]
+}
+
+@test "compressed debugging information counts as none" {
+	static_local -g
+	objcopy --compress-debug-sections orig.o
+	given [ "$(readelf -SW orig.o | grep -c '\.debug_info .* C ')" = 1 ]
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux count.0 0
+	EOT
+}
+
+@test "static locals of one name and size in one function: their types tell which is which" {
+	pair -g <<-'EOT'
+		#ifdef PATCHED
+		#define N 2
+		#else
+		#define N 1
+		#endif
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			{ static float *count; count += x; }
+			{ static long count; count += 4 * x; }
+		#else
+			{ static long count; count += 4 * x; }
+			{ static float *count; count += x; }
+		#endif
+			return x * N;
+		}
+	EOT
+	given_symbols orig.o count.0 count.1
+	given_symbols patched.o count.0 count.1
+	long=$(reloc_list orig.o | sed -n 's/^\.text\.foo .*bss\.\(count\.[0-9]\) .*/\1/p' | head -n 1)
+	pointer=$(reloc_list orig.o | sed -n 's/^\.text\.foo .*bss\.\(count\.[0-9]\) .*/\1/p' | tail -n 1)
+	given [ "$long" != "$pointer" ]
+	cdo 0
+	no_messages
+	klp_of .text.foo | uniq | diff -u - <(printf '%s,0\n' "$pointer" "$long")
+}
+
+@test "a static local of a function that was inlined everywhere has a type, too" {
+	for version in 4 5; do
+		pair -gdwarf-$version <<-'EOT'
+			static inline __attribute__((always_inline)) int helper(int x)
+			{
+			#ifdef PATCHED
+				static int *count;
+				return (*(long *)&count += x) + 1;
+			#else
+				static long count;
+				return count += x;
+			#endif
+			}
+			int foo(int x) { return helper(x) * 3; }
+		EOT
+		given_not has_symbol orig.o helper
+		given_not has_symbol patched.o helper
+		cdo 0
+		messages <<-'EOT'
+			warning: file.c: count.0: the patched file no longer has this static variable; its value is lost to the new code
+		EOT
+		changes <<-'EOT'
+			function foo 0
+			new data count.0
+		EOT
+	done
+}
+
+@test "the type of a plain variable changes at the same size: refused" {
+	changed_type 'static unsigned long data' 'static float *data' "long unsigned int" "float *" < /dev/null
+	changed_type 'int data' 'float data' int float < /dev/null
+	changed_type 'static int data[2]' 'static long data' "int[2]" "long int" < /dev/null
+	changed_type 'static int data[2][3]' 'static int data[3][2]' "int[2][3]" "int[3][2]" < /dev/null
+	changed_type 'static unsigned char data' 'static _Bool data' "unsigned char" _Bool < /dev/null
+	changed_type 'static struct a *data' 'static struct b *data[1]' "struct a *" "struct b *[1]" < /dev/null
+}
+
+@test "a changed type is refused in sections of attributes, too" {
+	changed_type 'static long __section(".data..percpu") data' 'static int *__section(".data..percpu") data' \
+		"long int" "int *" <<< 'static int __section(".data..percpu") first = 1;'
+	changed_type 'static long __section(".data..ro_after_init") data' \
+		'static int *__section(".data..ro_after_init") data' "long int" "int *" < /dev/null
+}
+
+@test "a changed type is refused even if nothing else changes" {
+	pair -g <<-'EOT'
+		#ifdef PATCHED
+		static float *data;
+		#else
+		static long data;
+		#endif
+		void *foo(void) { return &data; }
+	EOT
+	cdo 2
+	messages <<-EOT
+		refused: file.c: data: the type of existing data changed from "long int" to "float *", and the running kernel's is of the old one; $WAY_OUT
+	EOT
+}
+
+@test "a changed type that changes the initial value, too, is reported as such; and the size comes first" {
+	changed_type 'int data = 1' 'float data = 1' int float < /dev/null
+	retyped 'int data[2]' 'float data' < /dev/null
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: data: the size of existing data changed from 8 to 4 bytes; keep what is new in a shadow variable or in a new variable
+	EOT
+}
+
+@test "pointers: what they point to matters, structures by their tags" {
+	changed_type 'static int *data' 'static long *data' "int *" "long int *" < /dev/null
+	changed_type 'struct one *data' 'struct two *data' "struct one *" "struct two *" < /dev/null
+	changed_type 'struct one *data' 'union one *data' "struct one *" "union one *" < /dev/null
+	changed_type 'void *data' 'struct one *data' "void *" "struct one *" < /dev/null
+	changed_type 'char **data' 'char *(*data)[2]' "char **" "char *(*)[2]" < /dev/null
+	changed_type 'float *data' 'double *data' "float *" "double *" < /dev/null
+	changed_type 'struct { } *data' 'struct one *data' "struct {...} *" "struct one *" < /dev/null
+	changed_type 'struct one *data' 'struct { } *data' "struct one *" "struct {...} *" < /dev/null
+	# Those without a tag by their members.
+	changed_members 'struct { int a; } *data' 'struct { long a; } *data' "struct {...} *" < /dev/null
+	agreeing 'struct { int a; } *data' 'struct { int a; } *data' < /dev/null
+	# Only one of the two sees what is in the structure, and that may have changed.
+	agreeing 'struct one *data' 'struct one { struct one *next; } *data' < /dev/null
+	agreeing 'struct one { int a; } *data' 'struct one { long b; } *data' < /dev/null
+	agreeing 'int *data' 'const int *volatile data' < /dev/null
+}
+
+@test "functions behind pointers: their parameters and what they return" {
+	changed_type 'int (*data)(int)' 'int (*data)(long)' "int (*)(int)" "int (*)(long int)" < /dev/null
+	changed_type 'int (*data)(int)' 'void (*data)(int)' "int (*)(int)" "void (*)(int)" < /dev/null
+	changed_type 'int (*data)(int)' 'int (*data)(int, ...)' "int (*)(int)" "int (*)(int, ...)" < /dev/null
+	agreeing 'int (*data)(struct one *, unsigned)' 'int (*data)(struct one *, int)' < /dev/null
+}
+
+@test "a structure's members change at the same size: refused" {
+	changed_members 'struct pair { int a, b; } data' 'struct pair { int b, a; } data' "struct pair" < /dev/null
+	changed_members 'struct pair { int a, b; } data' 'struct pair { int a; float b; } data' \
+		"struct pair" < /dev/null
+	changed_members 'struct pair { char a; long b; } data' 'struct pair { char a, c; long b; } data' \
+		"struct pair" < /dev/null
+	changed_members 'struct pair { int a, b; } data[3]' 'struct pair { int a, c; } data[3]' \
+		"struct pair[3]" < /dev/null
+	changed_members 'struct pair { struct { int a, b; }; } data' 'struct pair { struct { int b, a; }; } data' \
+		"struct pair" < /dev/null
+	changed_members 'union either { int a; char b[4]; } data' 'union either { int a; short b[2]; } data' \
+		"union either" < /dev/null
+	changed_type 'struct pair { int a, b; } data' 'union pair { long a, b; } data' \
+		"struct pair" "union pair" < /dev/null
+}
+
+@test "another member of a structure inside of the variable's" {
+	for inner in 'int b; float a;' 'int a; unsigned int *b;'; do
+		pair -g -DINNER="$inner" <<-'EOT'
+			#ifdef PATCHED
+			struct inner { INNER };
+			#else
+			struct inner { int a; float b; };
+			#endif
+			typedef struct inner inner_t;
+			struct outer { long x; const inner_t in[2]; } __attribute__((aligned(64)));
+			struct outer data[2];
+			int foo(void) { return data[0].x; }
+		EOT
+		cdo 2
+		messages <<-EOT
+			refused: file.c: data: the members of the type of existing data, "struct outer[2]", changed, and the running kernel's has the old ones; $WAY_OUT
+		EOT
+	done
+}
+
+@test "bit-fields: their widths and places" {
+	changed_members 'struct bits { int a : 3, b : 5; } data' 'struct bits { int a : 4, b : 4; } data' \
+		"struct bits" < /dev/null
+	changed_members 'struct bits { int a : 3, b : 5; } data' 'struct bits { int a : 3, : 1, b : 5; } data' \
+		"struct bits" < /dev/null
+	changed_members 'struct bits { int a : 3; } data' 'struct bits { int a : 4; } data' "struct bits" < /dev/null
+	# DWARF 4 and 5 tell the same place in different ways.
+	agreeing 'struct bits { long x; int a : 3, b : 5, c : 20; } data' \
+		'struct bits { long x; int a : 3, b : 5, c : 20; } data' < /dev/null
+	compile orig.o file.c -gdwarf-4
+	compile patched.o file.c -gdwarf-5 -DPATCHED
+	given grep -q 'DW_AT_bit_offset' <(readelf -wi orig.o)
+	given grep -q 'DW_AT_data_bit_offset' <(readelf -wi patched.o)
+	cdo 0
+	no_messages
+}
+
+@test "names of types, qualifiers and signs do not matter" {
+	agreeing 'typedef unsigned int u32; static u32 data' 'typedef unsigned int uint; static uint data' < /dev/null
+	agreeing 'int data' 'unsigned int data' < /dev/null
+	agreeing 'char data[4]' 'unsigned char data[4]' < /dev/null
+	agreeing 'long data' 'volatile long long data' < /dev/null
+	agreeing 'struct one { int a; long b; } data' 'struct two { unsigned a; long b; } data' < /dev/null
+	agreeing 'typedef struct { int a; } one; one data' 'struct two { const int a; } data' < /dev/null
+}
+
+@test "enumerations: new values may be added, and the old ones must stay" {
+	agreeing 'enum colour { RED, GREEN } data' 'enum colour { RED, GREEN, BLUE } data' < /dev/null
+	agreeing 'enum colour { RED, GREEN } data' 'enum colour { BLUE = 7, GREEN = 1, RED = 0 } data' < /dev/null
+	agreeing 'unsigned int data' 'enum colour { RED, GREEN } data' < /dev/null
+	changed_members 'enum colour { RED, GREEN } data' 'enum colour { RED, BLUE, GREEN } data' \
+		"enum colour" < /dev/null
+	changed_members 'enum colour { RED = -1, GREEN } data' 'enum colour { RED = 255, GREEN = 0 } data' \
+		"enum colour" < /dev/null
+	changed_type 'enum colour { RED, GREEN } data' 'enum shape { ROUND, SQUARE } data' \
+		"enum colour" "enum shape" < /dev/null
+}
+
+@test "constants are compared by what is in them, whatever they are called" {
+	pair -g <<-'EOT'
+		#ifdef PATCHED
+		static const float table[] = { 0, 0, 0 };
+		#else
+		static const int table[] = { 0, 0, 0 };
+		#endif
+		const void *foo(int x) { return &table[x]; }
+	EOT
+	cdo 3
+}
+
+# behind_the_end TYPE [FLAGS]: something new follows the variable that is of TYPE. The compiler places them
+# in the reverse order.
+behind_the_end()
+{
+	pair "${@:2}" -DTYPE="$1" <<-'EOT'
+		#define shared __section(".data..read_mostly")
+		typedef TYPE;
+		static int shared second = 3;
+		#ifdef PATCHED
+		static int shared added = 2;
+		#endif
+		static type shared first = { 1 };
+		void use(void *);
+		void foo(void)
+		{
+			use(&first);
+			use(&second);
+		#ifdef PATCHED
+			use(&added);
+		#endif
+		}
+	EOT
+	ksyms T use
+	given [ "$(readelf -sW patched.o | awk '$8 ~ /^(first|added|second)$/ { print $2, $8 }' | sort |
+		cut -d' ' -f 2 | xargs)" = "first added second" ]
+}
+
+@test "a pointer to what follows a variable that is no array does not point behind its end" {
+	for type in 'int type' 'char *type' 'enum { A = 1 } type' 'struct { long a; int *b; } type'; do
+		behind_the_end "$type" -g
+		cdo 0
+		no_messages
+		changes <<-'EOT'
+			function foo 0
+			new data added
+			klp vmlinux first 0
+			klp vmlinux second 0
+			klp vmlinux use 0
+		EOT
+	done
+}
+
+@test "a pointer to what follows an array, however small, may point behind its end: refused" {
+	for type in 'int type[2]' 'char type[4]' 'struct { char a[2]; int b; } type' \
+		'struct { struct { int a[1]; } *b, c; } type[1]' 'union { int a; char b[4]; } type'; do
+		behind_the_end "$type" -g
+		cdo 2
+		messages <<-'EOT'
+			refused: file.c: foo(): refers either to the end of first or to added, which follows it in section .data..read_mostly, and which one cannot be told; put the new one into another section
+		EOT
+	done
+}
+
+@test "a variable whose type is not known may be an array, whatever its size" {
+	behind_the_end 'int type'
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: foo(): refers either to the end of added or to second, which follows it in section .data..read_mostly, and which one cannot be told; put the new one into another section
+		refused: file.c: foo(): refers either to the end of first or to added, which follows it in section .data..read_mostly, and which one cannot be told; put the new one into another section
+	EOT
+}
+
+# dwarf: an object with debugging information by hand, of the entries on standard input: names of the
+# abbreviations below, and their attributes. The variable called data is at unit + 0.
+dwarf()
+{
+	{
+		cat <<-'EOT'
+			.section .text.foo, "ax"
+			.globl foo
+			.type foo, @function
+			foo:
+			9:	call __fentry__
+			#ifdef PATCHED
+				nop
+			#endif
+				incl data(%rip)
+				ret
+			.size foo, . - foo
+			.section __mcount_loc, "a"
+			.quad 9b
+			.bss
+			.type data, @object
+			data: .zero 4
+			.size data, 4
+			.macro abbreviation number tag children attributes:vararg
+				.uleb128 \number, \tag
+				.byte \children
+				.uleb128 \attributes
+			.endm
+			.section .debug_abbrev
+				abbreviation 1, 0x11, 1, 0, 0				# unit
+				abbreviation 2, 0x34, 0, 2, 0x18, 0x49, 0x13, 0, 0	# variable: location, type
+				abbreviation 3, 0x13, 1, 0x0b, 0x0b, 0, 0		# structure: size
+				abbreviation 4, 0x0d, 0, 0x49, 0x13, 0, 0		# member: type
+				abbreviation 5, 0x16, 0, 0x49, 0x13, 0, 0		# typedef: type
+				abbreviation 6, 0x0b, 1, 0, 0				# block
+				abbreviation 7, 0x0b, 1, 1, 0x13, 0, 0			# block: sibling
+				abbreviation 8, 0x0f, 0, 0x49, 0x13, 0, 0		# pointer: type
+				abbreviation 12, 0x34, 0, 0x49, 0x13, 0, 0		# variable: type
+				abbreviation 10, 0x1d, 1, 0, 0			# inlined function
+				abbreviation 11, 0x24, 0, 3, 8, 0x0b, 0x0b, 0x3e, 0x0b, 0, 0	# base type: name, size, encoding
+				abbreviation 9, 0x34, 0, 2, 0x18, 0x31, 0x13, 0, 0	# variable: location, origin
+				.byte 0
+			.macro entry number; .uleb128 \number; .endm
+			.macro reference to; .long \to - unit; .endm
+			.macro base name encoding; entry 11; .asciz "\name"; .byte 4, \encoding; .endm
+			.macro variable type; entry 2; .byte 9, 3; .quad data; reference \type; .endm
+			.section .debug_info
+			unit:	.long end - . - 4
+				.short 4
+				.long 0
+				.byte 8
+				entry 1
+		EOT
+		cat
+		echo '.byte 0; end:'
+	} | asm_pair
+}
+
+@test "where variables are described: in inlined functions, twice, apart from their types" {
+	changed="refused: file.c: data: the type of existing data changed from \"int\" to \"float\", and the running kernel's is of the old one; $WAY_OUT"
+	types='
+		#ifdef PATCHED
+		type: base float 4
+		#else
+		type: base int 5
+		#endif'
+	dwarf <<< "entry 10; variable type; .byte 0; $types"
+	cdo 2
+	messages <<< "$changed"
+	dwarf <<< "abstract: entry 12; reference type; entry 9; .byte 9, 3; .quad data; reference abstract; $types"
+	cdo 2
+	messages <<< "$changed"
+	# One of size 0 may stand at the same place.
+	dwarf <<< "variable empty; variable type; variable empty; empty: entry 3; .byte 0, 0; $types"
+	cdo 2
+	messages <<< "$changed"
+}
+
+@test "what has to do with a variable's address need not be the variable" {
+	types='
+		#ifdef PATCHED
+		type: base float 4
+		#else
+		type: base int 5
+		#endif'
+	# A constant: the address.
+	dwarf <<< "entry 2; .byte 10, 3; .quad data; .byte 0x9f; reference type; $types"
+	cdo 0
+	no_messages
+	# Something inside of it, behind it, and nowhere.
+	for place in 'data + 2' 'data + 4' 'data + 0x7fffffff' elsewhere 'elsewhere + 0x100000000' 'unit' '-1'; do
+		dwarf <<< "entry 2; .byte 9, 3; .quad $place; reference type; $types"
+		cdo 0
+		no_messages
+	done
+}
+
+@test "types that would take forever to compare do not agree" {
+	# Twice as many comparisons on each level, unless all results are kept.
+	{
+		echo 'variable a1'
+		for ((i = 1; i <= 60; i++)); do
+			echo "a$i: entry 3; .byte 4; entry 4; reference a$((i + 1)); entry 4; reference a$((i + 1)); .byte 0"
+		done
+		echo 'a61: base int 5'
+	} > straight
+	{
+		echo 'variable a1'
+		for ((i = 1; i <= 60; i++)); do
+			echo "a$i: entry 3; .byte 4; entry 4; reference a$((i + 1)); entry 4; reference b$((i + 1)); .byte 0"
+			echo "b$i: entry 3; .byte 4; entry 4; reference a$((i + 1)); entry 4; reference b$((i + 1)); .byte 0"
+		done
+		echo 'a61: base int 5; b61: base int 5'
+	} > crossed
+	printf '#ifdef PATCHED\n%s\n#else\n%s\n#endif\n' "$(< crossed)" "$(< straight)" | dwarf
+	cdo 2
+	messages <<-EOT
+		refused: file.c: data: the members of the type of existing data, "struct {...}", changed, and the running kernel's has the old ones; $WAY_OUT
+	EOT
+}
+
+@test "debugging information does not cut alternative instructions into pieces" {
+	asm_pair <<-'EOT'
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+		foo:
+		9:	call __fentry__
+		#ifdef PATCHED
+			nop
+		#endif
+		1:	.nops 5
+			ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 9b
+		.section .altinstructions, "a"
+		.long 1b - ., 2f - .
+		.word 1, 2
+		.byte 5, 5
+		.section .altinstr_replacement, "ax"
+		2:	.byte 1, 2, 3, 4, 5
+		.section .debug_something
+		.quad 2b + 2
+	EOT
+	cdo 0
+	[ "$(bytes output.o .altinstr_replacement)" = 0102030405 ]
+}
+
+@test "debugging information that goes round in circles is an error" {
+	damaged='is the file damaged?'
+	dwarf <<-'EOT'
+		variable one
+		one: entry 5; reference two
+		two: entry 5; reference one
+	EOT
+	cdo 1
+	messages <<< "error: orig.o: debugging information: a type contains itself; $damaged"
+	dwarf <<-'EOT'
+		variable one
+		one: entry 3; .byte 4; entry 4; reference one; .byte 0
+	EOT
+	cdo 1
+	messages <<< "error: orig.o: debugging information: a type contains itself; $damaged"
+	# Through a pointer to what has no name: no compiler can write that.
+	dwarf <<-'EOT'
+		variable one
+		one: entry 3; .byte 4; entry 4; reference two; .byte 0
+		two: entry 8; reference one
+	EOT
+	cdo 1
+	messages <<< "error: orig.o: debugging information: a type contains itself; $damaged"
+	# An entry that says of itself that it is where it comes from.
+	dwarf <<-'EOT'
+		one: entry 9; .byte 9, 3; .quad data; reference one
+	EOT
+	cdo 0
+	no_messages
+}
+
+@test "debugging information that is nested without end is an error" {
+	{
+		echo 'variable type1'
+		for ((i = 1; i <= 300; i++)); do
+			echo "type$i: entry 8; reference type$((i + 1))"
+		done
+		echo 'type301: entry 3; .byte 4; .byte 0'
+	} | dwarf
+	cdo 1
+	messages <<< "error: orig.o: debugging information: its types are nested too deeply; is the file damaged?"
+	{
+		for ((i = 1; i <= 300; i++)); do echo 'entry 6'; done
+		for ((i = 1; i <= 300; i++)); do echo '.byte 0'; done
+	} | dwarf
+	cdo 1
+	messages <<< "error: orig.o: debugging information: its scopes are nested too deeply; is the file damaged?"
+}
+
+@test "entries that overlap do not take forever" {
+	# The sibling of each block is its first child.
+	{
+		for ((i = 1; i <= 100; i++)); do echo "entry 7; reference next$i; next$i:"; done
+		echo 'variable type; type: entry 3; .byte 4; .byte 0'
+		for ((i = 1; i <= 100; i++)); do echo '.byte 0'; done
+	} | dwarf
+	cdo 1
+	messages <<< "error: orig.o: debugging information: its entries overlap; is the file damaged?"
+}
+
+@test "a reference to no entry, and an unknown abbreviation, are errors" {
+	dwarf <<< 'variable unit + 0x1000'
+	cdo 1
+	[[ $stderr == "create-diff-object: error: orig.o: debugging information: "*"; is the file damaged?" ]]
+	dwarf <<< 'variable one; one: entry 77'
+	cdo 1
+	[[ $stderr == "create-diff-object: error: orig.o: debugging information: "*"; is the file damaged?" ]]
+}
+
+@test "damaged debugging information: an error, or survived, and never a crash" {
+	pair -g <<-'EOT'
+		enum colour { RED, GREEN = -2 };
+		struct node { struct node *next; int a : 3, b : 4; union { long l; char c[8]; }; enum colour e; };
+		static struct node first, *head[2][3];
+		static int (*call)(struct node *, ...);
+		static inline int helper(int x) { static int count; return count += x; }
+		int foo(int x)
+		{
+			static long count;
+		#ifdef PATCHED
+			x++;
+		#endif
+			count += helper(x) + call(&first) + call(head[0][1]);
+			return count;
+		}
+	EOT
+	cp patched.o good.o
+	cdo 0
+	for section in .debug_info .debug_abbrev; do
+		read -r at size < <(place good.o $section)
+		for ((i = 0; i < size; i++)); do
+			cp good.o patched.o
+			poke patched.o $((at + i)) $((RANDOM % 256))
+			rm -f output.o
+			code=0
+			"$CDO" -q orig.o patched.o vmlinux symtab symvers name output.o 2> said || code=$?
+			((code <= 2)) || { echo "$section+$i: exit status $code"; cat said; return 1; }
+			((code != 1)) || [[ $(< said) == *"error: patched.o: debugging information: "*"; is the file damaged?" ]] ||
+				{ echo "$section+$i:"; cat said; return 1; }
+		done
+	done
+	# Without what it refers to.
+	for section in .debug_abbrev .debug_str; do
+		objcopy --rename-section $section=other good.o patched.o
+		code=0
+		"$CDO" -q orig.o patched.o vmlinux symtab symvers name output.o 2> said || code=$?
+		((code <= 2)) || { echo "without $section: exit status $code"; cat said; return 1; }
+	done
+}
