@@ -68,6 +68,19 @@ char *name_key(const char *name)
 	return key;
 }
 
+static bool has_type(const struct atom *a, const char *wanted)
+{
+	char *title;
+	bool same;
+
+	if (!wanted || !a->type)
+		return true;
+	title = type_title(a->type);
+	same = !strcmp(title, wanted);
+	free(title);
+	return same;
+}
+
 /*
  * Things that are made by macros or by the compiler for one function, whose identity nobody cares
  * about: each version of the function has its own. The macros' variables are static locals, so the
@@ -79,11 +92,17 @@ bool is_own_copy(const struct atom *a, const char *key, bool numbered)
 	static const struct {
 		const char *name;
 		bool writable;
-	} known[] = { { "__key", true },	   { "__warned", true },
-		      { "__already_done", true },  { "__print_once", true },
-		      { "_rs", true },		   { "__func__", false },
-		      { "__FUNCTION__", false },   { "__PRETTY_FUNCTION__", false },
-		      { "CSWTCH", false },	   { "_entry", false } };
+		const char *type;	/* if it is known, it must be this one; NULL: any */
+	} known[] = { { "__key", true, "struct lock_class_key" },
+		      { "__warned", true, "_Bool" },
+		      { "__already_done", true, "_Bool" },
+		      { "__print_once", true, "_Bool" },
+		      { "_rs", true, "struct ratelimit_state" },
+		      { "__func__", false, NULL },
+		      { "__FUNCTION__", false, NULL },
+		      { "__PRETTY_FUNCTION__", false, NULL },
+		      { "CSWTCH", false, NULL },
+		      { "_entry", false, NULL } };
 	const char *sec = a->sec->name;
 
 	if (!strcmp(sec, "__dyndbg") || !strcmp(sec, ".data..once"))
@@ -94,7 +113,7 @@ bool is_own_copy(const struct atom *a, const char *key, bool numbered)
 		return false;
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (!strcmp(key, known[i].name))
-			return is_writable(a->sec) == known[i].writable;
+			return is_writable(a->sec) == known[i].writable && has_type(a, known[i].type);
 	return false;
 }
 

@@ -137,6 +137,47 @@ static_local()
 	EOT
 }
 
+@test "a static local of the author's is not taken for a macro's, whose type it does not have" {
+	pair -g <<-'EOT'
+		struct ratelimit_state { int interval; };
+		int limit(struct ratelimit_state *);
+		int foo(int x)
+		{
+			static int _rs, __warned;
+			static char __key[3];
+			return ++_rs + ++__warned + ++__key[x];
+		}
+		int bar(int x)
+		{
+			static struct ratelimit_state _rs = { 5 };
+			static _Bool __warned;
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + limit(&_rs) + (__warned ? 0 : (__warned = 1));
+		}
+		int baz(int x)
+		{
+			static int _rs;
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + ++_rs;
+		}
+	EOT
+	ksyms T limit
+	cdo 0
+	no_messages
+	rs=$(reloc_list orig.o | sed -n 's/^\.text\.baz .*\(_rs\.[0-9]*\) .*/\1/p' | head -n 1)
+	given [ -n "$rs" ]
+	changes <<-EOT
+		function bar 0
+		function baz 0
+		klp vmlinux $rs 0
+		klp vmlinux limit 0
+	EOT
+}
+
 @test "types that agree with a third one, but not with each other, are never paired" {
 	# An int can be either enumeration.
 	body='

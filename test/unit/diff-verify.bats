@@ -15,7 +15,7 @@ broken()
 	"$FIXTURE_CC" -std=gnu11 -D_GNU_SOURCE -I"$TOP/lib" -I"$TOP/create-diff-object" -w \
 		-o "$BATS_TEST_TMPDIR/broken/create-diff-object" "${options[@]}" -x c - -x none \
 		"$TOP"/create-diff-object/*.o "$TOP/lib/libkpatch.a" \
-		-lelf -lZydis -llz4 -lzstd -llzma -lz -lbpf
+		-ldw -lelf -lZydis -llz4 -lzstd -llzma -lz -lbpf
 	CDO=$BATS_TEST_TMPDIR/broken/create-diff-object
 }
 
