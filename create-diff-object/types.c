@@ -37,7 +37,7 @@ struct type {
 	const char *typedef_name;	/* for messages, if it has no other */
 	uint64_t size;
 	bool by_tag;		/* structure or union that is known by its name only */
-	bool has_array;		/* is an array, or contains one */
+	bool has_array;		/* is an array, or contains one, or nobody knows */
 	struct type *to;	/* what is pointed to, an element, what is returned */
 	struct part *parts;
 	size_t nparts, room;
@@ -299,6 +299,8 @@ static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 			t->size = 0;
 			return t;
 		}
+		/* Of what is only declared, as with -femit-struct-debug-baseonly, nothing is known. */
+		t->has_array = dwarf_hasattr(die, DW_AT_declaration);
 		break;
 	case DW_TAG_pointer_type:
 	case DW_TAG_subroutine_type:
@@ -313,6 +315,7 @@ static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 	case DW_TAG_enumeration_type:
 		break;
 	default:
+		t->has_array = true;
 		return t;
 	}
 	if (((tag == DW_TAG_pointer_type || tag == DW_TAG_subroutine_type || tag == DW_TAG_array_type) &&

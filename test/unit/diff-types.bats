@@ -537,6 +537,43 @@ behind_the_end()
 	EOT
 }
 
+@test "a variable of a structure of which only the name is told may be an array" {
+	for options in -g '-g -femit-struct-debug-baseonly'; do
+		# shellcheck disable=SC2086 # several options
+		pair $options <<-'EOT'
+			#define shared __section(".data..read_mostly")
+			#line 1 "header.h"
+			struct header { long a; };
+			#line 10 "file.c"
+			static int shared second = 3;
+			#ifdef PATCHED
+			static int shared added = 2;
+			#endif
+			static struct header shared first = { 1 };
+			void use(void *);
+			void foo(void)
+			{
+				use(&first);
+				use(&second);
+			#ifdef PATCHED
+				use(&added);
+			#endif
+			}
+		EOT
+		ksyms T use
+		if [[ $options == -g ]]; then
+			cdo 0
+			no_messages
+		else
+			given grep -q DW_AT_declaration <(readelf -wi patched.o)
+			cdo 2
+			messages <<-'EOT'
+				refused: file.c: foo(): refers either to the end of first or to added, which follows it in section .data..read_mostly, and which one cannot be told; put the new one into another section
+			EOT
+		fi
+	done
+}
+
 # dwarf: an object with debugging information by hand, of the entries on standard input: names of the
 # abbreviations below, and their attributes. The variable called data is at unit + 0.
 dwarf()

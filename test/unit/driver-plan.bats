@@ -123,8 +123,19 @@ arch/x86/kvm${TAB}arch/x86/kvm/offsets.h" ]
 }
 
 @test "debug information is left out of the flags, and nothing else" {
-	flags_for_diff "gcc -O2 -g -gdwarf-5 -ggnu-pubnames -DX='\"a-g\"' -mgeneral-regs-only"
-	[ "$FLAGS" = "gcc -O2 -ggnu-pubnames -DX='\"a-g\"' -mgeneral-regs-only -ffunction-sections -fdata-sections" ]
+	flags_without_debug "gcc -O2 -g -gdwarf-5 -gz=zlib -gsplit-dwarf -femit-struct-debug-baseonly -ggnu-pubnames -DX='\"a-g\"' -mgeneral-regs-only"
+	[ "$FLAGS" = "gcc -O2 -ggnu-pubnames -DX='\"a-g\"' -mgeneral-regs-only" ]
+}
+
+@test "what is compared gets a section for each thing, and, if it is C, types: whatever the plan says of debugging" {
+	KERNEL_CC=gcc-12
+	flags_for_diff "gcc-12 -O2 -g0 -gsplit-dwarf" a/a.c
+	[ "$FLAGS" = "gcc-12 -O2 -ffunction-sections -fdata-sections -g -fno-var-tracking -gno-statement-frontiers" ]
+	flags_for_diff "gcc-12 -O2 -g" a/a.S
+	[ "$FLAGS" = "gcc-12 -O2 -ffunction-sections -fdata-sections" ]
+	KERNEL_CC=clang-14
+	flags_for_diff "clang-14 -O2" a/a.c
+	[ "$FLAGS" = "clang-14 -O2 -ffunction-sections -fdata-sections -g" ]
 }
 
 @test "a section for each function even where the kernel's makefiles switch that off" {
