@@ -878,7 +878,7 @@ asm()
 }
 
 @test "the padding in front of a function comes along, without a symbol of its own" {
-	FIXTURE_CFLAGS+=(-fpatchable-function-entry=16,16)
+	FIXTURE_CFLAGS+=("-fpatchable-function-entry=16,16")
 	pair <<-'EOT'
 		int foo(int x)
 		{
