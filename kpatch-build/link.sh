@@ -172,9 +172,11 @@ compile_module_source()
 	FLAGS+=" -D__KBUILD_MODNAME=kmod_$MODNAME"
 	log_mark
 	plan_command "$WORKDIR/link" "$FLAGS -c -o $2 $1" "$LOG" || link_failed "compiling ${1##*/}"
-	# modpost's file holds no code.
-	if [[ -n $objtool && $1 != *.mod.c ]]; then
+	# The files of the kernel's build hold no code.
+	if [[ -n $objtool && $1 != *.mod.c && $1 != scripts/* ]]; then
 		plan_command "$WORKDIR/link" "$objtool $2" "$LOG" || link_failed "objtool on ${2##*/}"
+		# It warns of what it leaves undone, and ends well.
+		! tail -n "+$((LOG_LINES + 1))" "$LOG" | grep -q 'warning: objtool: ' || link_failed "objtool on ${2##*/}"
 	fi
 }
 
@@ -260,6 +262,12 @@ link_modpost()
 	log_mark
 	link_step "modpost" scripts/mod/modpost "${options[@]}" "kpatch/livepatch-$NAME.o"
 	compile_module_source "kpatch/livepatch-$NAME.mod.c" "kpatch/livepatch-$NAME.mod.o"
+	# From 6.12 on vermagic and what else all modules have is a file of its own.
+	MODULE_COMMON=()
+	if [[ -e $WORKDIR/link/scripts/module-common.c ]]; then
+		compile_module_source scripts/module-common.c kpatch/module-common.o
+		MODULE_COMMON=(kpatch/module-common.o)
+	fi
 }
 
 link_final()
@@ -267,7 +275,7 @@ link_final()
 	local dir=$WORKDIR/link/kpatch tmp code=0
 	log_mark
 	link_step "linking" ld -r "${LINK_FLAGS[@]}" "${LINK_FLAGS_MODULE[@]}" -T scripts/module.lds \
-		-o "kpatch/linked.ko" "kpatch/livepatch-$NAME.o" "kpatch/livepatch-$NAME.mod.o"
+		-o "kpatch/linked.ko" "kpatch/livepatch-$NAME.o" "kpatch/livepatch-$NAME.mod.o" "${MODULE_COMMON[@]}"
 	log "+ create-klp-module"
 	job "$(tool create-klp-module)" "$dir/linked.ko" "$dir/livepatch-$NAME.ko" >"$dir/messages" 2>&1 || code=$?
 	cat "$dir/messages" >>"$LOG"

@@ -194,6 +194,10 @@ profile_overlay()
 		cp "$K_KBUILD/$file" "$src/$file" 2>>"$LOG" || profile_failed "$K_KBUILD/$file: cannot be copied"
 		chmod u+w "$src/$file"
 	done < <(cd "$K_KBUILD" && find scripts tools -type f -perm -u+x | sort)
+	# Debian wraps objtool, which knows one architecture, in a program that chooses it by a variable of make.
+	if [[ -e $src/tools/objtool/objtool.real-x86 ]]; then
+		mv "$src/tools/objtool/objtool.real-x86" "$src/tools/objtool/objtool"
+	fi
 	"$src/tools/objtool/objtool" --help >>"$LOG" 2>&1 || [[ $? -eq 129 || $? -eq 1 ]] ||
 		die "objtool of $RELEASE does not run here; install the packages that linux-kbuild-* depends on"
 
@@ -239,7 +243,7 @@ profile_plan()
 
 	: >"$PROFILE_TMP/generated"
 	: >"$PROFILE_TMP/rest"
-	plan_parse "$PROFILE_TMP/make.out" "$PROFILE_TMP" >"$PROFILE_TMP/plan" ||
+	plan_parse "$PROFILE_TMP/make.out" "$PROFILE_TMP" | plan_objtool >"$PROFILE_TMP/plan" ||
 		profile_failed "the compile plan of $RELEASE cannot be written"
 	rm "$PROFILE_TMP/make.out" "$PROFILE_TMP/make.err"
 	objects=$(wc -l <"$PROFILE_TMP/plan")
@@ -253,6 +257,33 @@ profile_plan()
 plan_parse()
 {
 	awk -v generated="$2/generated" -v rest="$2/rest" -f "$STAGES/plan.awk" "$1" | sort
+}
+
+# plan_objtool: with IBT the kernel's build runs objtool on linked modules and on vmlinux.o only. What it does to
+# them it must do to each object here. The command is that of a module which is one object, without what
+# needs the whole: to look for addresses that nobody takes, and to check calls between objects.
+plan_objtool()
+{
+	awk -F '\t' -v OFS='\t' '
+		{ line[NR] = $0 }
+		$6 ~ / --link( |$)/ && command == "" {
+			command = $6 " "
+			while (sub(/ --(link|module|ibt|cfi) /, " ", command))
+				;
+			gsub(/ +/, " ", command)
+			sub(/ $/, "", command)
+		}
+		END {
+			for (i = 1; i <= NR; i++) {
+				if (command != "") {
+					split(line[i], field, "\t")
+					if (field[4] == "c")
+						line[i] = field[1] OFS field[2] OFS field[3] OFS field[4] OFS field[5] OFS \
+							command (field[3] == "vmlinux" ? "" : " --module")
+				}
+				print line[i]
+			}
+		}'
 }
 
 # module_flags PLAN: the flags that most module objects have are the ones of no special directory.
