@@ -19,7 +19,7 @@
 # are those of Debian's own build, from the packages linux-headers-* and linux-kbuild-*. So the
 # configuration cannot drift, whatever is or is not installed here.
 
-readonly PROFILE_FORMAT='kpatch-profile 1'
+readonly PROFILE_FORMAT='kpatch-profile 2'
 
 # profile_get: sets PROFILE, KERNEL_CC and KERNEL_VERSION, and holds a shared lock on the profile,
 # so that nobody replaces it under us.

@@ -26,19 +26,19 @@ _versions()
 	apt-cache madison "$1" 2>/dev/null | cut -d '|' -f 2 | tr -d ' '
 }
 
-# Newest cloud kernel of Debian's 6.1 whose exact source the archive still has.
+# newest_release [BASE]: the newest cloud kernel of Debian's BASE (6.1) whose exact source the archive still has.
 newest_release()
 {
-	local package version
+	local base=${1:-6.1} package version
 	while read -r package; do
 		for version in $(_versions "$package"); do
-			if _versions linux-source-6.1 | grep -qxF -- "$version"; then
+			if _versions "linux-source-$base" | grep -qxF -- "$version"; then
 				echo "${package#linux-image-}"
 				return 0
 			fi
 		done
-	done < <(apt-cache pkgnames linux-image-6.1.0- | grep -- '-cloud-amd64$' | sort -rV)
-	echo "no linux-image-6.1.0-*-cloud-amd64 with its source in apt; set KPATCH_TEST_RELEASE" >&2
+	done < <(apt-cache pkgnames "linux-image-$base." | grep -- '-cloud-amd64$' | sort -rV)
+	echo "no linux-image-$base.*-cloud-amd64 with its source in apt; set KPATCH_TEST_RELEASE" >&2
 	return 1
 }
 

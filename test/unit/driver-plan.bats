@@ -168,3 +168,21 @@ arch/x86/kvm${TAB}arch/x86/kvm/offsets.h" ]
 		"$BATS_TEST_DIRNAME"/../../kpatch-build/*
 	[ "$status" -eq 1 ]
 }
+
+@test "where objtool runs on what is linked only, each object gets what it does to all" {
+	{
+		printf 'fs/a.o\tfs/a.c\tvmlinux\tc\tgcc-12 -O2\t\n'
+		printf 'fs/b.o\tfs/b.S\tvmlinux\tS\tgcc-12 -O2\t\n'
+		printf 'fs/c/c.o\tfs/c/c.c\tc\tc\tgcc-12 -O2\t\n'
+		printf 'fs/d.o\tfs/d.c\td\tc\tgcc-12 -O2\t./objtool --hacks=jump_label --ibt --cfi --orc --prefix=16  --link  --module\n'
+	} >"$BATS_TEST_TMPDIR/plan"
+	plan_objtool <"$BATS_TEST_TMPDIR/plan" | diff -u - <(
+		printf 'fs/a.o\tfs/a.c\tvmlinux\tc\tgcc-12 -O2\t./objtool --hacks=jump_label --orc --prefix=16\n'
+		printf 'fs/b.o\tfs/b.S\tvmlinux\tS\tgcc-12 -O2\t\n'
+		printf 'fs/c/c.o\tfs/c/c.c\tc\tc\tgcc-12 -O2\t./objtool --hacks=jump_label --orc --prefix=16 --module\n'
+		printf 'fs/d.o\tfs/d.c\td\tc\tgcc-12 -O2\t./objtool --hacks=jump_label --orc --prefix=16 --module\n'
+	)
+	# Elsewhere the plan says what runs on each object.
+	sed -i 's/ --link//' "$BATS_TEST_TMPDIR/plan"
+	plan_objtool <"$BATS_TEST_TMPDIR/plan" | diff -u - "$BATS_TEST_TMPDIR/plan"
+}
