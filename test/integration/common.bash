@@ -26,10 +26,10 @@ _versions()
 	apt-cache madison "$1" 2>/dev/null | cut -d '|' -f 2 | tr -d ' '
 }
 
-# newest_release [BASE]: the newest cloud kernel of Debian's BASE (6.1) whose exact source the archive still has.
+# newest_release BASE: the newest cloud kernel of Debian's BASE (6.1) whose exact source the archive still has.
 newest_release()
 {
-	local base=${1:-6.1} package version
+	local base=$1 package version
 	while read -r package; do
 		for version in $(_versions "$package"); do
 			if _versions "linux-source-$base" | grep -qxF -- "$version"; then
@@ -50,7 +50,7 @@ need_release()
 		if [[ -r $memo ]]; then
 			KPATCH_TEST_RELEASE=$(< "$memo")
 		else
-			KPATCH_TEST_RELEASE=$(newest_release) || return 1
+			KPATCH_TEST_RELEASE=$(newest_release 6.1) || return 1
 			if [[ -d ${memo%/*} ]]; then
 				echo "$KPATCH_TEST_RELEASE" > "$memo.$$"
 				mv -f "$memo.$$" "$memo"
