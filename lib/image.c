@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <libelf.h>
+#include <gelf.h>
 
 #include "arch.h"
 #include "diag.h"
@@ -149,7 +149,7 @@ static int read_sections(struct image *img, Elf *elf)
 {
 	size_t strndx, names_size, total = 0;
 	const unsigned char *names;
-	Elf64_Shdr *sh;
+	GElf_Shdr sh;	/* a copy: the file's own may lie at any address */
 
 	if (elf_getshdrnum(elf, &img->nr_sections) || elf_getshdrstrndx(elf, &strndx) ||
 	    !img->nr_sections || strndx >= img->nr_sections)
@@ -160,26 +160,25 @@ static int read_sections(struct image *img, Elf *elf)
 	for (size_t i = 1; i < img->nr_sections; i++) {
 		struct image_section *sec = &img->sections[i];
 
-		sh = elf64_getshdr(elf_getscn(elf, i));
-		if (!sh)
+		if (!gelf_getshdr(elf_getscn(elf, i), &sh))
 			return diag_error("%s: section %zu: %s; get the file again", img->path, i,
 					  elf_errmsg(-1));
-		sec->addr = sh->sh_addr;
-		sec->size = sh->sh_size;
-		sec->flags = sh->sh_flags;
-		sec->type = sh->sh_type;
-		sec->link = sh->sh_link;
-		if (sh->sh_type == SHT_NOBITS || sh->sh_type == SHT_NULL) {
+		sec->addr = sh.sh_addr;
+		sec->size = sh.sh_size;
+		sec->flags = sh.sh_flags;
+		sec->type = sh.sh_type;
+		sec->link = sh.sh_link;
+		if (sh.sh_type == SHT_NOBITS || sh.sh_type == SHT_NULL) {
 			if (sec->addr + sec->size < sec->addr)
 				return diag_error("%s: section %zu: wraps around; get the file again",
 						  img->path, i);
 			continue;
 		}
-		if (sh->sh_offset > img->elf.size || sh->sh_size > img->elf.size - sh->sh_offset ||
+		if (sh.sh_offset > img->elf.size || sh.sh_size > img->elf.size - sh.sh_offset ||
 		    sec->addr + sec->size < sec->addr)
 			return diag_error("%s: section %zu: beyond the end of the file; "
 					  "get the file again", img->path, i);
-		sec->data = img->elf.data + sh->sh_offset;
+		sec->data = img->elf.data + sh.sh_offset;
 		total += sec->size;
 		/* Whoever looks through all sections must not look at the same bytes again and again. */
 		if (total > 2 * img->elf.size)
@@ -193,12 +192,11 @@ static int read_sections(struct image *img, Elf *elf)
 		img->sections[i].name = "";
 		if (!i)
 			continue;
-		sh = elf64_getshdr(elf_getscn(elf, i));
-		if (sh->sh_name >= names_size ||
-		    !image_name_ends((const char *)names + sh->sh_name, names_size - sh->sh_name))
+		if (!gelf_getshdr(elf_getscn(elf, i), &sh) || sh.sh_name >= names_size ||
+		    !image_name_ends((const char *)names + sh.sh_name, names_size - sh.sh_name))
 			return diag_error("%s: section %zu: its name is damaged; "
 					  "get the file again", img->path, i);
-		img->sections[i].name = (const char *)names + sh->sh_name;
+		img->sections[i].name = (const char *)names + sh.sh_name;
 	}
 	return 0;
 }

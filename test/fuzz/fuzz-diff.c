@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuzz-diff - all of create-diff-object on damaged and crafted ORIG, PATCHED and SYMTAB, in this process.
+ * fuzz-diff - all of create-diff-object on damaged and crafted ORIG, PATCHED, SYMTAB, PROOF and IMAGE, in this
+ * process.
  *
  * Built with clang -fsanitize=fuzzer it is a libFuzzer target (see run). Built with any compiler and
  * -DOWN_DRIVER it is a program of its own, which knows no coverage but needs nothing installed:
@@ -9,12 +10,13 @@
  *	fuzz-diff INPUT...		these inputs, such as were found before
  *
  * FUZZ_BASES names directories, with ':' between them, that hold good inputs: orig.o, patched.o, symtab and
- * symvers. An input is a byte that chooses the base, a byte that chooses which of the three files
- * is replaced, and the contents of that file. The mutations know ELF: they put extreme values into single
+ * symvers, perhaps proof.o and image, and objname. An input is a byte that chooses the base, a byte that
+ * chooses which of the files is replaced, and the contents of that file. The mutations know ELF: they put extreme values into single
  * fields of headers, symbols and relocations, so that they reach what lies behind the first checks.
  */
 #include <elf.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,9 +31,10 @@
 #define ROUNDS_PER_PROCESS 50	/* the passes leave their memory to the end of the process */
 #define SECONDS_PER_ROUND 20	/* more is a hang */
 
-enum { ORIG, PATCHED, SYMTAB, SYMVERS, NFILES };
+enum { ORIG, PATCHED, SYMTAB, PROOF, IMAGE, SYMVERS, NFILES };
 
-static const char *const file_names[NFILES] = { "orig.o", "patched.o", "symtab", "symvers" };
+static const char *const file_names[NFILES] = { "orig.o", "patched.o", "symtab",
+						       "proof.o", "image", "symvers" };
 
 struct blob {
 	unsigned char *data;
@@ -41,6 +44,8 @@ struct blob {
 struct base {
 	struct blob file[NFILES];
 	char *path[NFILES];
+	char *objname;		/* first line of the file of this name; or vmlinux */
+	bool has_proof;
 };
 
 static struct base bases[MAX_BASES];
@@ -73,6 +78,23 @@ static struct blob read_blob(const char *path)
 	return b;
 }
 
+/* The word in a file of dir; "vmlinux" if there is none. */
+static char *read_word(const char *dir, const char *name)
+{
+	char *path, *word = NULL;
+	FILE *in;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		die("memory");
+	in = fopen(path, "re");
+	if (!in || fscanf(in, "%60ms", &word) != 1)
+		word = strdup("vmlinux");
+	if (in)
+		fclose(in);
+	free(path);
+	return word;
+}
+
 static void read_bases(void)
 {
 	const char *env = getenv("FUZZ_BASES");
@@ -84,9 +106,19 @@ static void read_bases(void)
 		for (int i = 0; i < NFILES; i++) {
 			if (asprintf(&base->path[i], "%s/%s", dir, file_names[i]) < 0)
 				die("memory");
-			base->file[i] = read_blob(base->path[i]);
+			if (i == PROOF)
+				base->has_proof = !access(base->path[i], R_OK);
+			if ((i != PROOF && i != IMAGE) || base->has_proof)
+				base->file[i] = read_blob(base->path[i]);
 		}
+		base->objname = read_word(dir, "objname");
 	}
+}
+
+/* Which file an input replaces. */
+static int which_file(const struct base *base, uint8_t byte)
+{
+	return byte % (base->has_proof ? SYMVERS : SYMTAB + 1);
 }
 
 /* ---- one input ---- */
@@ -104,7 +136,7 @@ static char *memory_file(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char output[64], report[64], obj[] = "vmlinux", mod[] = "livepatch_fuzz", name[] = "fuzz",
+	static char output[64], report[64], proof_option[] = "--proof", image_option[] = "--image", mod[] = "livepatch_fuzz", name[] = "fuzz",
 		report_option[] = "--report";
 	char *file[NFILES], *fuzzed;
 	struct base *base;
@@ -118,13 +150,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	base = &bases[data[0] % nbases];
-	which = data[1] % SYMVERS;
+	which = which_file(base, data[1]);
 	memcpy(file, base->path, sizeof(file));
 	file[which] = fuzzed = memory_file(data + 2, size - 2);
 
-	char *argv[] = { name, report_option, report, file[ORIG], file[PATCHED], obj,
-			 file[SYMTAB], file[SYMVERS], mod, output, NULL };
-	int status = create_diff_object(sizeof(argv) / sizeof(*argv) - 1, argv);
+	char *argv[] = { name, report_option, report, file[ORIG], file[PATCHED], base->objname,
+			 file[SYMTAB], file[SYMVERS], mod, output, proof_option, file[PROOF],
+			 image_option, file[IMAGE], NULL };
+	int argc = sizeof(argv) / sizeof(*argv) - (base->has_proof ? 1 : 5);
+
+	argv[argc] = NULL;
+	int status = create_diff_object(argc, argv);
 
 	if (status < 0 || status > 3 || (status && !access(output, F_OK)))
 		abort();
@@ -340,7 +376,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
 	if (size < 2 || size > MAX_INPUT || (LLVMFuzzerMutate && !below(4)))
 		return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, room) : size;
 	memcpy(copy, data + 2, size - 2);
-	mutate(&b, data[1] % SYMVERS);
+	mutate(&b, which_file(&bases[data[0] % nbases], data[1]));
 	memcpy(data + 2, copy, b.size);
 	return b.size + 2;
 }
@@ -354,6 +390,7 @@ static FILE *results;
 /* The input of a round depends on the seed and the round alone. */
 static struct blob make_input(uint64_t seed, uint64_t round)
 {
+	static const uint8_t objects[] = { ORIG, PATCHED, PROOF, IMAGE };
 	static unsigned char buffer[MAX_INPUT + 16] __attribute__((aligned(16)));
 	unsigned char *input = buffer + 14;
 	struct blob b = { .data = buffer + 16 };
@@ -362,7 +399,7 @@ static struct blob make_input(uint64_t seed, uint64_t round)
 	random_state = seed * 1000003 + round;
 	next_random();
 	input[0] = below(nbases);
-	input[1] = below(10) ? below(2) : SYMTAB;
+	input[1] = below(10) ? objects[below(bases[input[0]].has_proof ? 4 : 2)] : SYMTAB;
 	good = &bases[input[0]].file[input[1]];
 	memcpy(b.data, good->data, good->size);
 	b.size = good->size;

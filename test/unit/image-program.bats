@@ -173,3 +173,19 @@ survive()
 	[ $failures -gt $((tries / 3)) ]
 	[ $failures -lt $tries ]
 }
+
+@test "section headers at an odd address are read like others" {
+	module m
+	cp m.ko odd.ko
+	# The table moves to the end of the file, to an odd offset; e_shoff, at 40, says so.
+	size=$(stat -c %s odd.ko) offset=$(readelf -hW m.ko | awk '/Start of section headers/ { print $5 }')
+	tail -c "+$((offset + 1))" m.ko > headers
+	[ $((size % 2)) = 1 ] || printf 'x' >> odd.ko
+	at=$(stat -c %s odd.ko)
+	cat headers >> odd.ko
+	le32 "$at" | poke odd.ko 40
+	kpatch-image symtab m.ko > expected
+	kpatch-image symtab odd.ko | diff - expected
+	checked_program
+	./checked symtab odd.ko | diff - expected
+}
