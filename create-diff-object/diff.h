@@ -110,7 +110,7 @@ struct reach {
 	unsigned int pos;	/* KLP: 0 when the name is unique */
 	struct out_symbol *osym;
 	unsigned int uses;
-	bool sealed;		/* IBT: nothing may call it through a pointer */
+	bool sealed;		/* IBT: has no ENDBR, so that nothing may call it through a pointer */
 	bool freed;		/* after initialisation */
 	const struct atom *freed_user;	/* the last user to which that was told */
 	const struct atom *sealed_user;

@@ -173,8 +173,8 @@ static bool is_absolute(const struct symbol *s)
 }
 
 /*
- * With IBT the kernel has made the ENDBR of each function whose address it does not take a trap. Tables
- * name places in code, but nothing jumps there through them.
+ * With IBT a function whose address the kernel does not take has no ENDBR: the compiler has left it out, or
+ * the kernel has made it a trap. Tables name places in code, but nothing jumps there through them.
  */
 static bool is_address_of_sealed(const struct atom *a, const struct reloc *r, const struct reach *reach)
 {

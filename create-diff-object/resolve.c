@@ -395,6 +395,19 @@ struct reach *reach_undefined_symbol(struct diff *d, const char *name, const str
 	return check_freed(d, r, user);
 }
 
+/*
+ * With IBT the compiler marks static functions only if their address is taken. Where the patch is the first to
+ * do this, its version has the mark, and the one at the address that is taken, the running kernel's, has none.
+ */
+static bool is_unmarked(const struct atom *target)
+{
+	const struct atom *orig = target->twin;
+
+	return orig && is_function(target) &&
+	       arch_has_landing_mark(target->sec, target->off + target->entry) &&
+	       !arch_has_landing_mark(orig->sec, orig->off + orig->entry);
+}
+
 struct reach *reach_atom(struct diff *d, const struct atom *target, const struct atom *user)
 {
 	/* The running kernel knows it by the name that it has in the original. */
@@ -423,6 +436,7 @@ struct reach *reach_atom(struct diff *d, const struct atom *target, const struct
 	if (is_new) {
 		reach_defined(d, r, s, user);
 		r->freed = is_init;
+		r->sealed |= is_unmarked(target);
 	}
 	return check_freed(d, r, user);
 }

@@ -181,6 +181,14 @@ bool arch_takes_address(const struct section *sec, const struct reloc *r)
 	return true;
 }
 
+bool arch_has_landing_mark(const struct section *sec, uint64_t offset)
+{
+	static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+
+	return sec->data && offset <= sec->size && sec->size - offset >= sizeof(endbr64) &&
+	       !memcmp(sec->data + offset, endbr64, sizeof(endbr64));
+}
+
 /*
  * The instruction at offset at of sec; false if there is none, as in data between functions. What
  * matters here is its length: a decoder must know what the kernel writes as bytes because its

@@ -75,6 +75,9 @@ bool arch_is_branch(const struct section *sec, const struct reloc *r);
 /* Can the relocated field yield an address that is not accessed, as of the end of an array? */
 bool arch_takes_address(const struct section *sec, const struct reloc *r);
 
+/* Does the code at this offset of sec begin with the mark without which a call through a pointer is a trap? */
+bool arch_has_landing_mark(const struct section *sec, uint64_t offset);
+
 /*
  * Position-relative fields count from the end of their instruction, which is 4 bytes behind the
  * field's start, or more if an immediate operand follows. Returns that distance for a field at

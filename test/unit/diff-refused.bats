@@ -1121,6 +1121,82 @@ typed_pair()
 	no_messages
 }
 
+@test "whatever instruction loads it, an address is taken; calls, jumps and table entries take none" {
+	local line at=0000000000400000
+	cat > source <<-'EOT'
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+	foo:	call __fentry__
+	#ifdef PATCHED
+	1:	call sealed
+		jne sealed
+		LINE
+	#endif
+		jmp alias
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad foo
+	#ifdef PATCHED
+		.section __ex_table, "a"
+		.long 1b - ., sealed - ., 1
+	#endif
+	EOT
+	for line in nop 'lea sealed(%rip), %rax' 'mov $sealed, %rax' 'movabs $sealed, %rax' 'push $alias'; do
+		asm_pair "-DLINE=$line" < source
+		printf 'sym\t%s\t%s\t%s\n' $at T sealed $at t other $at T alias >> symtab
+		printf 'seal\t%s\n' $at >> symtab
+		if [[ $line == nop ]]; then
+			cdo 0
+			continue
+		fi
+		cdo 2
+		[[ $line =~ sealed|alias ]]
+		messages <<-EOT
+			refused: file.c: foo(): takes the address of ${BASH_REMATCH[0]}(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
+		EOT
+	done
+}
+
+# has_endbr OBJECT FUNCTION
+has_endbr()
+{
+	objdump -d -j ".text.$2" "$1" | grep -A1 "<$2>:" | grep -q endbr64
+}
+
+@test "the address of a static function that the compiler gave no ENDBR: refused, but not that of a new one that calls it" {
+	pair -fcf-protection=branch -DFUNCTION=taken <<-'EOT'
+		int take(int (*f)(int));
+		static noinline int hidden(int x) { barrier(); return x * 7; }
+		static noinline int taken(int x) { barrier(); return x * 9; }
+		int bar(int x) { return hidden(x) + take(taken); }
+		#ifdef PATCHED
+		static int calls_hidden(int x) { return hidden(x) + 1; }
+		#endif
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			return take(FUNCTION);
+		#endif
+			return x;
+		}
+	EOT
+	given has_endbr orig.o taken
+	given has_endbr patched.o taken
+	run -1 has_endbr orig.o hidden
+	ksyms T take
+	for function in taken calls_hidden; do
+		compile patched.o file.c -DPATCHED -DFUNCTION=$function -fcf-protection=branch
+		cdo 0
+	done
+	compile patched.o file.c -DPATCHED -DFUNCTION=hidden -fcf-protection=branch
+	given has_endbr patched.o hidden
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: foo(): takes the address of hidden(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
+	EOT
+}
+
 @test "the seals of a module count within their section, and those of vmlinux for its functions" {
 	pair <<-'EOT'
 		static int __used noinline own(int x) { barrier(); return x * 7; }
