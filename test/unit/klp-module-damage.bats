@@ -17,7 +17,7 @@ setup_file()
 	gcc -std=gnu11 -D_GNU_SOURCE -DKPATCH_VERSION='"test"' -I"$lib" -O1 -g \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-o "$BATS_FILE_TMPDIR/create-klp-module" "$TOP"/create-klp-module/*.c \
-		"$lib"/diag.c "$lib"/elf-file.c "$lib"/elf-out.c "$lib"/arch-x86_64.c $libs
+		"$lib"/*.c $libs
 }
 
 setup()
