@@ -121,6 +121,8 @@ static bool same_text(const struct proof *p, const struct section *s, const stru
 	}
 	if (off >= in->size)
 		return true;	/* a pointer behind the last string: nothing to compare */
+	if (!in->data)
+		return false;	/* strings that take up no space in the file: none of a compiler */
 	n = is_string_section(in) ? strnlen((char *)in->data + off, in->size - off) + 1 :
 				    in->sh.sh_entsize;
 	if (n > in->size - off)

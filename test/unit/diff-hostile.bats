@@ -6,6 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 load diff-fixtures
+load proof-fixtures
 
 # section_header OBJECT SECTION: where the header of SECTION is in the file.
 section_header()
@@ -289,4 +290,22 @@ tables_pair()
 	messages <<-'EOT'
 		error: orig.o: section .bss.second: impossible size; is the file damaged?
 	EOT
+}
+
+@test "a proof object whose strings have no contents is not proven" {
+	pair <<-'EOT'
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + _printk("the text");
+		}
+	EOT
+	proof
+	link_kernel proof.o
+	cdo 0
+	poke_section proof.o .rodata.str1.1 $SH_TYPE 4 8
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel refers to "*" here, the compiled source to .rodata.str1.1+0x0; usual causes: "* ]]
 }
