@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuzz-diff - all of create-diff-object on damaged and crafted ORIG, PATCHED, SYMTAB, PROOF and IMAGE, in this
- * process.
+ * fuzz-diff - all of create-diff-object on damaged and crafted ORIG, PATCHED, SYMTAB, PROOF and IMAGE, in
+ * this process.
  *
  * Built with clang -fsanitize=fuzzer it is a libFuzzer target (see run). Built with any compiler and
  * -DOWN_DRIVER it is a program of its own, which knows no coverage but needs nothing installed:
@@ -11,8 +11,9 @@
  *
  * FUZZ_BASES names directories, with ':' between them, that hold good inputs: orig.o, patched.o, symtab and
  * symvers, perhaps proof.o and image, and objname. An input is a byte that chooses the base, a byte that
- * chooses which of the files is replaced, and the contents of that file. The mutations know ELF: they put extreme values into single
- * fields of headers, symbols and relocations, so that they reach what lies behind the first checks.
+ * chooses which of the files is replaced (its highest bit: and that differences from the image are warnings),
+ * and the contents of that file. The mutations know ELF: they put extreme values into single fields of headers,
+ * symbols and relocations, so that they reach what lies behind the first checks.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -35,6 +36,8 @@ enum { ORIG, PATCHED, SYMTAB, PROOF, IMAGE, SYMVERS, NFILES };
 
 static const char *const file_names[NFILES] = { "orig.o", "patched.o", "symtab",
 						       "proof.o", "image", "symvers" };
+
+#define SKIP_IMAGE_CHECK 0x80
 
 struct blob {
 	unsigned char *data;
@@ -118,7 +121,7 @@ static void read_bases(void)
 /* Which file an input replaces. */
 static int which_file(const struct base *base, uint8_t byte)
 {
-	return byte % (base->has_proof ? SYMVERS : SYMTAB + 1);
+	return (byte & ~SKIP_IMAGE_CHECK) % (base->has_proof ? SYMVERS : SYMTAB + 1);
 }
 
 /* ---- one input ---- */
@@ -136,8 +139,9 @@ static char *memory_file(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char output[64], report[64], proof_option[] = "--proof", image_option[] = "--image", mod[] = "livepatch_fuzz", name[] = "fuzz",
-		report_option[] = "--report";
+	static char output[64], report[64], mod[] = "livepatch_fuzz", name[] = "fuzz",
+		report_option[] = "--report", proof_option[] = "--proof", image_option[] = "--image",
+		skip_option[] = "--skip-image-check", debug_option[] = "--debug";
 	char *file[NFILES], *fuzzed;
 	struct base *base;
 	int which;
@@ -156,8 +160,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	char *argv[] = { name, report_option, report, file[ORIG], file[PATCHED], base->objname,
 			 file[SYMTAB], file[SYMVERS], mod, output, proof_option, file[PROOF],
-			 image_option, file[IMAGE], NULL };
-	int argc = sizeof(argv) / sizeof(*argv) - (base->has_proof ? 1 : 5);
+			 image_option, file[IMAGE],
+			 data[1] & SKIP_IMAGE_CHECK ? skip_option : debug_option, NULL };
+	int argc = sizeof(argv) / sizeof(*argv) - (base->has_proof ? 1 : 6);
 
 	argv[argc] = NULL;
 	int status = create_diff_object(argc, argv);
@@ -333,8 +338,9 @@ static void mutate_elf(struct blob *b)
 
 static void mutate_text(struct blob *b)
 {
-	static const char *const pieces[] = { "\t", "\n", "\n\n", "sym\t", "struct\t", " ", "ffffffffffffffff",
-					      "-1", ":", "\t\t\t\t\t\t\t\t\t\t\t\t", "T", "99999999999999999999" };
+	static const char *const pieces[] = { "\t", "\n", "\n\n", "sym\t", "struct\t", "seal\t", " ",
+					      "ffffffffffffffff", "-1", ":", "\t\t\t\t\t\t\t\t\t\t\t\t", "T",
+					      "99999999999999999999" };
 	const char *piece = pieces[below(sizeof(pieces) / sizeof(*pieces))];
 	size_t n = strlen(piece), at = below(b->size);
 
@@ -355,11 +361,26 @@ static void mutate_text(struct blob *b)
 	}
 }
 
+/* The header of a bzImage, or what is packed in it. */
+static void mutate_packed(struct blob *b)
+{
+	static const struct field fields[] = {
+		{ 0x1f1, 1 }, { 0x206, 2 }, { 0x20e, 2 }, { 0x248, 4 }, { 0x24c, 4 }
+	};
+
+	if (below(2))
+		put(b, 0, ONE_OF(fields), extreme(b->size));
+	else if (b->size)
+		b->data[below(b->size)] = next_random();
+}
+
 static void mutate(struct blob *b, int which)
 {
 	for (size_t n = 1 + below(3); n; n--) {
 		if (which == SYMTAB)
 			mutate_text(b);
+		else if (b->size < SELFMAG || memcmp(b->data, ELFMAG, SELFMAG))
+			mutate_packed(b);
 		else
 			mutate_elf(b);
 	}
@@ -367,17 +388,45 @@ static void mutate(struct blob *b, int which)
 		b->size = below(b->size + 1);
 }
 
+/* Choose base and file, which the first two bytes of an input say; returns that file. */
+static const struct blob *choose_good(uint8_t *input, int *which)
+{
+	static const uint8_t objects[] = { ORIG, PATCHED, PROOF, IMAGE };
+	const struct base *base;
+
+	input[0] = below(nbases);
+	base = &bases[input[0]];
+	*which = below(10) ? objects[below(base->has_proof ? 4 : 2)] : SYMTAB;
+	input[1] = *which | (base->has_proof && below(2) ? SKIP_IMAGE_CHECK : 0);
+	return &base->file[*which];
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned int seed)
 {
 	static unsigned char copy[MAX_INPUT] __attribute__((aligned(16)));
 	struct blob b = { copy, size - 2 };
+	int which;
 
 	random_state = seed;
 	if (size < 2 || size > MAX_INPUT || (LLVMFuzzerMutate && !below(4)))
 		return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, room) : size;
-	memcpy(copy, data + 2, size - 2);
-	mutate(&b, which_file(&bases[data[0] % nbases], data[1]));
+	/* libFuzzer's workers prefer what was found last: no file is to be forgotten. */
+	if (!below(4)) {
+		uint8_t start[2];
+		const struct blob *good = choose_good(start, &which);
+
+		if (good->size + 2 <= room) {
+			memcpy(data, start, sizeof(start));
+			memcpy(data + 2, good->data, good->size);
+			b.size = good->size;
+		}
+	}
+	which = which_file(&bases[data[0] % nbases], data[1]);
+	memcpy(copy, data + 2, b.size);
+	mutate(&b, which);
 	memcpy(data + 2, copy, b.size);
+	if (!below(8))
+		data[1] ^= SKIP_IMAGE_CHECK;
 	return b.size + 2;
 }
 
@@ -390,20 +439,18 @@ static FILE *results;
 /* The input of a round depends on the seed and the round alone. */
 static struct blob make_input(uint64_t seed, uint64_t round)
 {
-	static const uint8_t objects[] = { ORIG, PATCHED, PROOF, IMAGE };
 	static unsigned char buffer[MAX_INPUT + 16] __attribute__((aligned(16)));
 	unsigned char *input = buffer + 14;
 	struct blob b = { .data = buffer + 16 };
 	const struct blob *good;
+	int which;
 
 	random_state = seed * 1000003 + round;
 	next_random();
-	input[0] = below(nbases);
-	input[1] = below(10) ? objects[below(bases[input[0]].has_proof ? 4 : 2)] : SYMTAB;
-	good = &bases[input[0]].file[input[1]];
+	good = choose_good(input, &which);
 	memcpy(b.data, good->data, good->size);
 	b.size = good->size;
-	mutate(&b, input[1]);
+	mutate(&b, which);
 	return (struct blob){ input, b.size + 2 };
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # diff-fixtures reads them
+# shellcheck disable=SC2034,SC2094 # diff-fixtures reads them; symtab is a word, too
 #
 # Kernels and modules that are linked at test time, of the proof object and of others around it. Goes with
 # diff-fixtures.
