@@ -213,8 +213,8 @@ void list_uses(struct elf_file *file);
 /* types.c */
 /* Can data of the one be read as the other? What is not known (NULL) agrees with everything. */
 bool types_agree(struct type *orig, struct type *patched);
-/* Is it an array, or does it contain one? */
-bool type_has_array(const struct type *t);
+/* A number, a pointer, an enumerator: not made of parts that a loop could go through. */
+bool type_is_scalar(const struct type *t);
 /* "unsigned int", "struct foo *[4]": allocated anew at each call. */
 char *type_title(const struct type *t);
 

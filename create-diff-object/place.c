@@ -81,9 +81,11 @@ uint64_t first_difference(const struct proof *p, const struct section *s, uint64
 		return 0;
 	for (size_t i = 0; i <= s->nrelocs; i++) {
 		uint64_t end = i < s->nrelocs ? s->relocs[i].offset : s->size;
+		/* A module's fields are zero until it is loaded: there must be no more of them than here. */
+		uint64_t theirs = pos < end ? running_next_reloc(&p->run, base + pos, end - pos) - base : end;
 
 		for (; pos < end; pos++)
-			if (image[pos] != s->data[pos])
+			if (image[pos] != s->data[pos] || pos == theirs)
 				return pos;
 		if (i < s->nrelocs && pos < end + arch_reloc_width(s->relocs[i].type))
 			pos = end + arch_reloc_width(s->relocs[i].type);
@@ -102,6 +104,16 @@ static bool is_possible_base(const struct proof *p, const struct section *s, uin
 		if (!running_has(&p->run, pl->syms[i]->name, base + pl->syms[i]->sym.st_value))
 			return false;
 	return true;
+}
+
+bool name_fits(const struct proof *p, const struct symbol *sym)
+{
+	const struct kname *kn = symtab_find(p->run.names, sym->name);
+
+	for (const struct ksym *k = kn ? kn->first : NULL; k; k = k->next)
+		if (is_possible_base(p, sym->sec, k->addr - sym->sym.st_value))
+			return true;
+	return false;
 }
 
 static bool same_text(const struct proof *p, const struct section *s, const struct reloc *r,
@@ -218,7 +230,7 @@ static void search_by_names(struct placer *pr, struct section *s)
 		}
 	if (all_agree == 1) {
 		set_base(pr, s, best);
-	} else if (!all_agree && (names_agree == 1 || is_code(s))) {
+	} else if (!all_agree) {
 		pl->placing = REFUTED;
 		pl->base = names_agree ? best : 0;
 	}

@@ -44,6 +44,9 @@ void place_sections(struct proof *p);
 /* A symbol that kallsyms never lists. */
 bool is_unlisted(const struct symbol *s);
 
+/* Can sym be the one that the image has by its name, going by the other names of its section? */
+bool name_fits(const struct proof *p, const struct symbol *sym);
+
 /* The first byte where the section and the image at base differ, relocated fields aside; its size: none. */
 uint64_t first_difference(const struct proof *p, const struct section *s, uint64_t base);
 

@@ -71,8 +71,12 @@ static char *describe_bytes(const struct proof *p, const struct section *s, uint
 	n = s->size - off < 8 ? s->size - off : 8;
 	ours = hex(s->data ? s->data + off : NULL, n);
 	name = thing_at(&p->obj, s, off, &start);
-	text = xasprintf("%s+0x%lx: the kernel has %s here, the compiled source %s", name,
-			 (unsigned long)(off - start), theirs, ours);
+	if (running_next_reloc(&p->run, base + off, 1) == base + off)
+		text = xasprintf("%s+0x%lx: the kernel has a reference here, the compiled source %s", name,
+				 (unsigned long)(off - start), ours);
+	else
+		text = xasprintf("%s+0x%lx: the kernel has %s here, the compiled source %s", name,
+				 (unsigned long)(off - start), theirs, ours);
 	free(theirs);
 	free(ours);
 	return text;
@@ -152,7 +156,9 @@ static int report_refuted(struct diff *d, const struct section *s)
 	if (!text) {
 		base = base ? base : likely_base(p, s);
 		if (base)
-			off = is_nobits(s) ? s->size : difference_near(p, s, base);
+			off = is_nobits(s) ? s->size :
+			      running_covers(&p->run, base, s->size) ? first_difference(p, s, base) :
+								       difference_near(p, s, base);
 		if (base && off < s->size)
 			text = describe_bytes(p, s, base, off);
 		else
@@ -343,6 +349,8 @@ enum proven proven_symbol(const struct diff *d, const struct symbol *sym, const 
 	const struct placed *pl = s ? &d->proof->placed[s->sec->index] : NULL;
 
 	*ksym = NULL;
+	if (pl && pl->placing == REFUTED && !name_fits(d->proof, s))
+		return PROVEN_OTHER;
 	if (!pl || pl->placing != PLACED)
 		return PROVEN_NOT;
 	*ksym = running_ksym(&d->proof->run, s->name, pl->base + s->sym.st_value);

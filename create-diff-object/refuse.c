@@ -131,8 +131,55 @@ static bool is_init_or_exit_code(const struct section *sec)
 	return is_init(sec) || is_exit(sec);
 }
 
+struct global {
+	const char *name;
+	const struct symbol *orig;
+	UT_hash_handle hh;
+};
+
+static bool is_global_name(const struct symbol *s)
+{
+	return s->sec && s->atom && !is_local_symbol(s) && *s->name;
+}
+
+/*
+ * Aliases: each name that both objects define must mean the same thing in both. One that moved to another
+ * function, or to a function of its own, means the old one to all who bound to it.
+ */
+static void refuse_moved_names(const struct diff *d)
+{
+	struct global *globals = NULL, *g, *tmp;
+
+	for_each_symbol(&d->orig, o) {
+		if (!is_global_name(o))
+			continue;
+		HASH_FIND_STR(globals, o->name, g);
+		if (g)
+			continue;
+		g = xcalloc(1, sizeof(*g));
+		g->name = o->name;
+		g->orig = o;
+		HASH_ADD_KEYPTR(hh, globals, g->name, strlen(g->name), g);
+	}
+	for_each_symbol(&d->patched, n) {
+		if (!is_global_name(n))
+			continue;
+		HASH_FIND_STR(globals, n->name, g);
+		/* What has no counterpart at all is reported as removed or new. */
+		if (!g || g->orig->atom->twin == n->atom || (!g->orig->atom->twin && !n->atom->twin))
+			continue;
+		diag_refuse("%s: %s%s: the patch gives this name to another thing, and who has bound to it goes on using the old one; give the new one another name",
+			    d->opt.source, n->name, is_code(n->sec) ? "()" : "");
+	}
+	HASH_ITER(hh, globals, g, tmp) {
+		HASH_DEL(globals, g);
+		free(g);
+	}
+}
+
 int find_refusals(struct diff *d)
 {
+	refuse_moved_names(d);
 	for_each_atom(&d->patched, a) {
 		if (a->state == STATE_SAME) {
 			if (type_changed(a))

@@ -80,7 +80,8 @@ const unsigned char *running_bytes(const struct running *run, uint64_t addr, uin
 					      addr - s->addr);
 }
 
-static const struct reloc *module_reloc(const struct running *run, uint64_t addr)
+/* The first relocation at or behind addr in its section; NULL: none. */
+static const struct reloc *module_reloc_from(const struct running *run, uint64_t addr)
 {
 	const struct section *s = &run->module.sections[addr >> MODULE_SECTION_SHIFT];
 	size_t lo = 0, hi = s->nrelocs;
@@ -94,7 +95,23 @@ static const struct reloc *module_reloc(const struct running *run, uint64_t addr
 		else
 			hi = mid;
 	}
-	return lo < s->nrelocs && s->relocs[lo].offset == addr ? &s->relocs[lo] : NULL;
+	return lo < s->nrelocs ? &s->relocs[lo] : NULL;
+}
+
+static const struct reloc *module_reloc(const struct running *run, uint64_t addr)
+{
+	const struct reloc *r = module_reloc_from(run, addr);
+
+	return r && module_address(addr >> MODULE_SECTION_SHIFT, r->offset) == addr ? r : NULL;
+}
+
+uint64_t running_next_reloc(const struct running *run, uint64_t addr, uint64_t size)
+{
+	const struct reloc *r = run->image.module && section_at(run, addr, size) ?
+					module_reloc_from(run, addr) : NULL;
+	uint64_t at = r ? module_address(addr >> MODULE_SECTION_SHIFT, r->offset) : 0;
+
+	return r && at < addr + size ? at : addr + size;
 }
 
 static bool module_field(const struct running *run, uint64_t addr, uint32_t type, struct field *f)

@@ -44,6 +44,12 @@ const unsigned char *running_bytes(const struct running *run, uint64_t addr, uin
 /* Read the field that a relocation of this type would change. Returns whether there is one. */
 bool running_field(const struct running *run, uint64_t addr, uint32_t type, struct field *f);
 
+/*
+ * Where, from addr on, does the image have the next relocation of its own? addr + size: nowhere in these
+ * bytes. A linked kernel has none.
+ */
+uint64_t running_next_reloc(const struct running *run, uint64_t addr, uint64_t size);
+
 /* Does the name stand at addr? */
 bool running_has(const struct running *run, const char *name, uint64_t addr);
 

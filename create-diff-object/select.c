@@ -102,10 +102,36 @@ static bool adjoin(const struct atom *before, const struct atom *t)
 	       !before->own_copy && !t->own_copy;
 }
 
-/* Pointers behind the end are made of arrays. */
+/* Pointers behind the end are made of arrays, and of structures by those who go through them as such. */
 static bool may_end_in_array(const struct atom *a)
 {
-	return !a->type || type_has_array(a->type);
+	return !a->type || !type_is_scalar(a->type);
+}
+
+/*
+ * An address inside of t, spelled by section and offset, may be meant to lie in front of what follows t:
+ * &head - offsetof(...) of a list. If that is new, it is not there in the running kernel.
+ */
+static const struct atom *new_neighbour(const struct atom *a, const struct reloc *r)
+{
+	const struct atom *t = r->target;
+	size_t lo = 0, hi = t->sec->natoms;
+
+	if (t->kind != ATOM_DATA || !is_named(t) || !is_section_symbol(r->sym) || r->target_off <= 0 ||
+	    !arch_takes_address(a->sec, r))
+		return NULL;
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->sec->starts[mid] <= t->off)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	if (lo + 1 >= t->sec->natoms || t->sec->atoms[lo] != t)
+		return NULL;
+	t = t->sec->atoms[lo + 1];
+	return t->twin || t->own_copy ? NULL : t;
 }
 
 /* Code that the running kernel goes on using: a second copy of it is never wanted. */
@@ -126,6 +152,10 @@ static void take_needs(struct diff *d, struct atom *a)
 			diag_refuse("%s: %s: refers either to the end of %s or to %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
 				    d->opt.source, atom_title(a), atom_title(r->before),
 				    atom_title(t), t->sec->name);
+		if (t && new_neighbour(a, r))
+			diag_refuse("%s: %s: refers either to the inside of %s or to a place in front of %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
+				    d->opt.source, atom_title(a), atom_title(t),
+				    atom_title(new_neighbour(a, r)), t->sec->name);
 		if (!t || !binds_to_copy(a, r))
 			continue;
 		if (t->kind == ATOM_DATA && !is_named(t) && is_writable(t->sec)) {

@@ -75,6 +75,39 @@ static void spread_part(struct queue *q, struct atom *a)
 		change(q, a->parent);
 }
 
+/*
+ * The code that refers to something by a call in user: user itself, or what an alternative in it belongs
+ * to. Calls fn for each; returns false where nobody is known.
+ */
+static bool for_each_caller(struct atom *user, void (*fn)(struct queue *q, struct atom *a), struct queue *q)
+{
+	bool known = false;
+
+	if (user->kind == ATOM_CODE) {
+		fn(q, user);
+		return true;
+	}
+	for (size_t i = 0; user->kind == ATOM_POOL && i < user->nuses; i++) {
+		struct atom *by = user->uses[i].by;
+		struct atom *code = by->kind == ATOM_ENTRY ? by->describes : by->kind == ATOM_CODE ? by : NULL;
+
+		if (!code)
+			continue;
+		fn(q, code);
+		known = true;
+	}
+	return known;
+}
+
+static void change_top(struct queue *q, struct atom *a)
+{
+	change(q, top_of(a));
+}
+
+static void nothing(struct queue *q, struct atom *a)
+{
+}
+
 /* Is f reached by direct calls only, so that whoever calls it can call another copy? */
 static bool is_only_called(const struct atom *f)
 {
@@ -83,12 +116,13 @@ static bool is_only_called(const struct atom *f)
 	for (size_t i = 0; i < f->nuses; i++) {
 		const struct use *u = &f->uses[i];
 
-		/* Itself, its own tables, and the pieces that belong to them. */
-		if (u->by == f || u->by->kind == ATOM_POOL || u->by->kind == ATOM_ENTRY)
+		/* Itself, and its own tables. */
+		if (u->by == f || (u->by->kind == ATOM_ENTRY && u->by->describes == f))
 			continue;
-		if (!is_code(u->by->sec) || !arch_is_branch(u->by->sec, u->reloc))
+		if (!is_code(u->by->sec) || !arch_is_branch(u->by->sec, u->reloc) ||
+		    !for_each_caller(u->by, nothing, NULL))
 			return false;
-		called |= u->by->kind == ATOM_CODE;
+		called = true;
 	}
 	return called;
 }
@@ -105,12 +139,12 @@ static void spread_to_callers(struct queue *q, struct atom *f)
 	    (f->has_fentry && f->twin->has_fentry))
 		return;
 	if (is_global_atom(f) || is_global_atom(f->twin) || !has_prefix(f->sec->name, ".text") ||
-	    !is_only_called(f))
+	    !is_only_called(f) || !is_only_called(f->twin))
 		return;
 	f->carried = true;
 	for (size_t i = 0; i < f->nuses; i++)
-		if (f->uses[i].by->kind == ATOM_CODE)
-			change(q, top_of(f->uses[i].by));
+		if (f->uses[i].by->kind != ATOM_ENTRY)
+			for_each_caller(f->uses[i].by, change_top, q);
 }
 
 /*

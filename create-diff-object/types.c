@@ -37,7 +37,6 @@ struct type {
 	const char *typedef_name;	/* for messages, if it has no other */
 	uint64_t size;
 	bool by_tag;		/* structure or union that is known by its name only */
-	bool has_array;		/* is an array, or contains one, or nobody knows */
 	struct type *to;	/* what is pointed to, an element, what is returned */
 	struct part *parts;
 	size_t nparts, room;
@@ -241,7 +240,6 @@ static int read_part(struct reader *r, struct type *t, Dwarf_Die *die, bool behi
 		if (!number_of(die, DW_AT_bit_size, &p->width))
 			p->width = 0;
 		p->value = place_of(die, type, p->width);
-		t->has_array |= type->has_array;
 	}
 	return 0;
 }
@@ -299,8 +297,6 @@ static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 			t->size = 0;
 			return t;
 		}
-		/* Of what is only declared, as with -femit-struct-debug-baseonly, nothing is known. */
-		t->has_array = dwarf_hasattr(die, DW_AT_declaration);
 		break;
 	case DW_TAG_pointer_type:
 	case DW_TAG_subroutine_type:
@@ -308,14 +304,12 @@ static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 		t->to = type_of(r, die, behind);
 		break;
 	case DW_TAG_array_type:
-		t->has_array = true;
 		t->to = type_of(r, die, behind);
 		t->size = t->to ? t->to->size : 0;
 		break;
 	case DW_TAG_enumeration_type:
 		break;
 	default:
-		t->has_array = true;
 		return t;
 	}
 	if (((tag == DW_TAG_pointer_type || tag == DW_TAG_subroutine_type || tag == DW_TAG_array_type) &&
@@ -488,9 +482,9 @@ int read_types(struct diff *d, struct elf_file *file)
 
 /* ---- questions ---- */
 
-bool type_has_array(const struct type *t)
+bool type_is_scalar(const struct type *t)
 {
-	return t->has_array;
+	return t->tag == DW_TAG_base_type || t->tag == DW_TAG_pointer_type || t->tag == DW_TAG_enumeration_type;
 }
 
 static bool is_integer(const struct type *t)

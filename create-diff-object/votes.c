@@ -39,6 +39,7 @@ struct ballot {
 struct running {
 	struct mention **in_order, **by_size, **by_usage;
 	size_t n;
+	size_t doubtful;	/* of the original: used in another way than what stands at its place */
 };
 
 struct election {
@@ -205,8 +206,10 @@ static void start_running(struct running *run, struct mentions *all)
 	run->by_size = run->in_order + all->n;
 	run->by_usage = run->by_size + all->n;
 	if (run->n < 2) {
-		if (run->n)
+		if (run->n) {
 			run->by_size[0] = run->by_usage[0] = run->in_order[0];
+			run->in_order[0]->rank = 0;
+		}
 		return;
 	}
 	memcpy(run->by_size, run->in_order, run->n * sizeof(*run->by_size));
@@ -220,28 +223,43 @@ static void start_running(struct running *run, struct mentions *all)
 	qsort(run->by_usage, run->n, sizeof(*run->by_usage), by_usage);
 }
 
+/* The only one on the other side that is used in the way of m, which no other is on this side. */
+static struct mention *used_alike(const struct running *from, const struct running *to, struct mention *m)
+{
+	return only_one(from->by_usage, from->n, m, by_usage) ?
+		       only_one(to->by_usage, to->n, m, by_usage) : NULL;
+}
+
+static size_t count_doubtful(const struct running *from, const struct running *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; from->n == to->n && i < from->n; i++)
+		n += used_alike(from, to, from->in_order[i]) != to->in_order[i];
+	return n;
+}
+
 /*
  * Which one is m? The compiler moves references about, so that their order alone proves nothing: the
- * order of the numbers must say the same. If it doesn't, or if there are more on one side, the way
- * in which they are used decides.
+ * order of the numbers must say the same, and the way in which they are used must not say otherwise. One that
+ * is used in another way than before is what is left when the others are known. If order and numbers
+ * disagree, or if there are more on one side, the way of use decides.
  */
 static struct mention *counterpart(const struct running *from, const struct running *to,
 				   struct mention *m)
 {
-	struct mention *n;
+	struct mention *n, *alike = used_alike(from, to, m);
 
 	if (from->n == to->n) {
 		n = to->in_order[m->nth];
 		if (n->rank == m->rank)
-			return n;
+			return alike == n || (!alike && from->doubtful < 2) ? n : NULL;
 	} else if (only_one(from->by_size, from->n, m, by_size)) {
 		n = only_one(to->by_size, to->n, m, by_size);
 		if (n)
 			return n;
 	}
-	if (!only_one(from->by_usage, from->n, m, by_usage))
-		return NULL;
-	return only_one(to->by_usage, to->n, m, by_usage);
+	return alike;
 }
 
 static void vote(struct atom *orig, struct atom *patched)
@@ -278,6 +296,7 @@ static void count_ballot(struct ballot *b, bool sure)
 
 	start_running(&orig, &b->orig);
 	start_running(&patched, &b->patched);
+	orig.doubtful = count_doubtful(&orig, &patched);
 	for (size_t i = 0; patched.n && i < orig.n && !(sure && (orig.n > 1 || patched.n > 1)); i++) {
 		struct mention *m = orig.in_order[i], *n = counterpart(&orig, &patched, m);
 

@@ -914,3 +914,84 @@ load diff-fixtures
 		foo.part.0 LOCAL FUNC
 	EOT
 }
+
+@test "an alias that becomes another function's, or a function of its own, is refused" {
+	for change in 'int __attribute__((alias("fop"))) bar(int x);' 'int bar(int x) { return x * 11; }'; do
+		pair "-DCHANGE=$change" <<-'EOT'
+			int foo(int x) { return x * 5; }
+			int fop(int x) { return x * 7; }
+			#ifdef PATCHED
+			CHANGE
+			#else
+			int __attribute__((alias("foo"))) bar(int x);
+			#endif
+		EOT
+		cdo 2
+		[[ $stderr == *"refused: file.c: bar(): the patch gives this name to another thing, and who has bound to it goes on using the old one; give the new one another name"* ]]
+	done
+}
+
+@test "the caller of a function without ftrace entry may be an alternative" {
+	asm_pair <<-'EOT'
+		.macro function name fentry
+		.section .text.\name, "ax"
+		.type \name, @function
+		\name:
+		.if \fentry
+		9:	call __fentry__
+			.pushsection __mcount_loc, "a"
+			.quad 9b
+			.popsection
+		.endif
+		.endm
+		function f 0
+		#ifdef PATCHED
+			nop
+		#endif
+			ret
+		.size f, . - f
+		.globl g
+		function g 1
+		1:	nopl 0(%rax,%rax)
+			.pushsection .altinstructions, "a"; .long 1b - ., 2f - .; .word 1, 2; .byte 5, 5; .popsection
+			.pushsection .altinstr_replacement, "ax"; 2: call f; .popsection
+			ret
+		.size g, . - g
+		.globl h
+		function h 1
+			call f
+			ret
+		.size h, . - h
+	EOT
+	cdo 0
+	changes <<-'EOT'
+		copy function f
+		function g 0
+		function h 0
+	EOT
+}
+
+@test "a function without ftrace entry whose address the original takes is not replaced with its callers" {
+	pair <<-'EOT'
+		void *pointer;
+		static int notrace noinline f(int x)
+		{
+			barrier();
+		#ifdef PATCHED
+			return x * 5;
+		#endif
+			return x * 3;
+		}
+		int foo(int x)
+		{
+		#ifndef PATCHED
+			pointer = f;
+		#endif
+			return f(x);
+		}
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: f(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
+	EOT
+}

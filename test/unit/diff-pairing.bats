@@ -1102,3 +1102,75 @@ own_copy()
 	cdo 2
 	[[ $stderr == *"refused: file.c: note."*": the initial value of existing data changed"* ]]
 }
+
+@test "order and numbers agree, and the way of use says otherwise: refused" {
+	pair <<-'EOT'
+		int foo(int c)
+		{
+			int r = 0;
+		#ifdef PATCHED
+			{ static int x; x ^= 1; }
+			{ static int x; x |= 1; }
+		#else
+			{ static int x; x += 1; }
+			{ static int x; x ^= 1; }
+		#endif
+			return r;
+		}
+	EOT
+	cdo 2
+	[[ $stderr == *"refused: file.c: x."*": cannot tell which x."* ]]
+}
+
+@test "what is the only one left is found though it was one of several before" {
+	asm_pair <<-'EOT'
+		#ifdef PATCHED
+		#define X0 x.1
+		#define X1 x.0
+		#define USE incl
+		#else
+		#define X0 x.0
+		#define X1 x.1
+		#define USE decl
+		#endif
+		.section .text.A, "ax"
+		.globl A
+		.type A, @function
+	1:
+	A:	call __fentry__
+		USE X0(%rip)
+		mov X1(%rip), %eax
+		ret
+		.size A, . - A
+		.section .text.B, "ax"
+		.globl B
+		.type B, @function
+	2:
+	B:	call __fentry__
+		mov X1(%rip), %ecx
+		ret
+		.size B, . - B
+		.section __mcount_loc, "a"
+		.quad 1b, 2b
+		.section .bss.x.0, "aw", @nobits
+		.type x.0, @object
+	x.0:	.zero 4
+		.size x.0, 4
+		.section .bss.x.1, "aw", @nobits
+		.type x.1, @object
+	x.1:	.zero 4
+		.size x.1, 4
+	EOT
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function A 0
+		klp vmlinux x.0 0
+		klp vmlinux x.1 0
+	EOT
+	relocs .text.A <<-'EOT'
+		.text.A 0x1 PLT32 __fentry__ -4
+		.text.A 0x7 PC32 .kpatch.sym.vmlinux.vmlinux.x.0,0 -4
+		.text.A 0xd PC32 .kpatch.sym.vmlinux.vmlinux.x.1,0 -4
+	EOT
+}

@@ -162,3 +162,35 @@ load diff-fixtures
 	EOF
 	cdo 3
 }
+
+@test "an address in front of a new variable is not one inside of the variable before" {
+	asm_pair <<-'EOT'
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+	1:
+	foo:	call __fentry__
+	#ifdef PATCHED
+		mov $fresh - 16, %rdi
+	#endif
+		mov old + 8(%rip), %eax
+		ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 1b
+		.section .data..read_mostly, "aw"
+		.type old, @object
+	old:	.quad 1, 2, 3, 4
+		.size old, 32
+	#ifdef PATCHED
+		.type fresh, @object
+	fresh:	.quad 5
+		.size fresh, 8
+	#endif
+	EOT
+	given grep -q '\.data\.\.read_mostly + 10' <(readelf -rW patched.o)
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: foo(): refers either to the inside of old or to a place in front of fresh, which follows it in section .data..read_mostly, and which one cannot be told; put the new one into another section
+	EOT
+}

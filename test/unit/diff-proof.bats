@@ -392,3 +392,75 @@ same_names()
 	cdo 1
 	messages <<< 'error: proof.o: No such file or directory; is the path right?'
 }
+
+@test "a field that only the shipped module relocates is a difference" {
+	object helpers <<< 'int helper(int x) { return x * 3; }'
+	{ printf '%s#line 1\n' "$FIXTURE_PRELUDE"; cat; } > shipped.c <<-'EOT'
+		int helper(int); int (*hook)(int); struct { long n; int (*f)(int); } ops = { 1, VALUE };
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			hook = HOOK;
+			return x;
+		}
+	EOT
+	cp shipped.c file.c
+	for where in HOOK VALUE; do
+		compile shipped.o shipped.c -fno-function-sections -fno-data-sections -DHOOK=0 -DVALUE=0 "-U$where" "-D$where=helper"
+		compile proof.o file.c -fno-function-sections -fno-data-sections -DHOOK=0 -DVALUE=0
+		compile orig.o file.c -DHOOK=0 -DVALUE=0
+		compile patched.o file.c -DHOOK=0 -DVALUE=0 -DPATCHED
+		CDO_OPTIONS=(--proof proof.o --image image)
+		link_module helpers.o shipped.o
+		cdo 1
+		[[ $stderr == "create-diff-object: error: file.c: "*"+0x"*": the kernel has a reference here, the compiled source 00 00 00 00"*"; $CAUSES" ]]
+	done
+}
+
+@test "variables that the kernel has under other names or in another order are a difference" {
+	pair <<-'EOT'
+		static int AA = 1, BB = 2, counter = 3;
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + AA++;
+		}
+		int bar(int x) { return x + BB++ + counter++; }
+	EOT
+	object other <<< 'static int counter = 77; int other(void) { return counter++; }'
+	sed 's/counter/cnt/; s/return x + BB++ + counter/return x + BB++ + cnt/' file.c > shipped.c
+	compile shipped.o shipped.c -fno-function-sections -fno-data-sections -DAA=bb -DBB=aa
+	compile proof.o file.c -fno-function-sections -fno-data-sections -DAA=aa -DBB=bb
+	compile orig.o file.c -DAA=aa -DBB=bb
+	compile patched.o file.c -DAA=aa -DBB=bb -DPATCHED
+	CDO_OPTIONS=(--proof proof.o --image image)
+	link_kernel other.o shipped.o
+	cdo 1
+	[[ $stderr == *"; $CAUSES"* ]]
+}
+
+@test "with --skip-image-check a name that is there once, but with others around it, is another file's" {
+	object other <<< 'static noinline int helper(int x) { barrier(); return x * 99; } int other(int x) { return helper(x); }'
+	pair <<-'EOT'
+		static noinline int helper(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			barrier();
+			return x * 5;
+		}
+		int foo(int x) { return helper(x) + 1; }
+	EOT
+	sed 's/helper/hlp/' file.c > shipped.c
+	compile shipped.o shipped.c -fno-function-sections -fno-data-sections
+	proof
+	link_kernel other.o shipped.o
+	cdo 1
+	cdo 2 --skip-image-check
+	[[ $stderr == *"refused: file.c: helper(): not in the symbol table of vmlinux; is this file part of it, and is the source that of the running kernel?" ]]
+}
