@@ -235,7 +235,7 @@ static size_t count_doubtful(const struct running *from, const struct running *t
 	size_t n = 0;
 
 	for (size_t i = 0; from->n == to->n && i < from->n; i++)
-		n += used_alike(from, to, from->in_order[i]) != to->in_order[i];
+		n += from->in_order[i]->usage != to->in_order[i]->usage;
 	return n;
 }
 
@@ -253,7 +253,7 @@ static struct mention *counterpart(const struct running *from, const struct runn
 	if (from->n == to->n) {
 		n = to->in_order[m->nth];
 		if (n->rank == m->rank)
-			return alike == n || (!alike && from->doubtful < 2) ? n : NULL;
+			return m->usage == n->usage || (!alike && from->doubtful < 2) ? n : NULL;
 	} else if (only_one(from->by_size, from->n, m, by_size)) {
 		n = only_one(to->by_size, to->n, m, by_size);
 		if (n)
