@@ -73,7 +73,7 @@ kernel_tools_check()
 {
 	local pair missing=()
 	for pair in make:make gcc-12:gcc-12 ld:binutils nm:binutils objcopy:binutils xz:xz-utils \
-		patch:patch lsdiff:patchutils filterdiff:patchutils perl:perl-base flock:util-linux \
+		patch:patch filterdiff:patchutils perl:perl-base flock:util-linux \
 		dpkg-deb:dpkg apt-get:apt /sbin/modinfo:kmod; do
 		command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 	done

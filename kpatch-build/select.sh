@@ -2,36 +2,38 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2153 # the stages share these variables
 #
-# Stage 3: which objects of the kernel does the patch touch? Reads the patches and the profile's
-# plan; applies the patches to copies of the files that they name.
+# Stage 3: which objects of the kernel does the patch touch? Reads the patches (patches.sh) and the
+# profile's plan; applies the patches to copies of the files that they name.
 
 # Path of each patched file -> 1. The files lie in $WORKDIR/files/original and $WORKDIR/files/patched.
 declare -gA PATCHED_FILES=()
-PATCH_NUMBER=()		# one for each patch that was read
 
 # The objects to compile, sorted, and what the plan says of each.
 OBJECTS=()
 declare -gA OBJ_SOURCE=() OBJ_MODULES=() OBJ_COMPILE=() OBJ_OBJTOOL=()
 
+REFUSED=0		# something was; the stage goes on to its end to find all that is
+
+declare -gA PLAN_SOURCES=()	# each source of the plan -> 1, when first asked for
+
 select_objects()
 {
-	local patch refusals=0
+	local patch
 	stage_begin select
-	mkdir -p "$WORKDIR/files/original" "$WORKDIR/files/patched" "$WORKDIR/patches"
-	for patch in "${PATCHES[@]}"; do
+	mkdir -p "$WORKDIR/files/original" "$WORKDIR/files/patched"
+	for patch in "${!PATCHES[@]}"; do
 		patch_files "$patch"
 	done
-	if ((${#PATCHED_FILES[@]} == 0)); then
+	if ((${#PATCHED_FILES[@]})); then
+		sources_select
+		plan_read
+	elif ((!REFUSED)); then
 		stage_end "nothing to compile"
 		note "the patch changes nothing that is compiled"
 		exit "$EXIT_UNCHANGED"
 	fi
-	sources_select || refusals=1
-	((refusals == 0)) || exit "$EXIT_REFUSED"
-	for patch in "${!PATCHES[@]}"; do
-		patch_apply "$patch"
-	done
-	plan_read
+	((!REFUSED)) || exit "$EXIT_REFUSED"
+	patches_apply
 	if ((${#OBJECTS[@]} == 1)); then
 		stage_end "1 object: ${OBJECTS[0]}"
 	else
@@ -54,96 +56,45 @@ is_documentation()
 	return 1
 }
 
-# patch_files PATCH: adds the files that it changes, and makes copies of them. What patch applies
-# later is $WORKDIR/patches/N, without documentation.
-patch_files()
-{
-	local patch=$1 listed line status file number=${#PATCH_NUMBER[@]} exclude=()
-	PATCH_NUMBER+=("$number")
-	[[ -s $patch ]] || die "$patch: empty, not a patch"
-	if grep -qE '^(GIT binary patch|Binary files .* differ)' "$patch"; then
-		refuse "$patch: changes a binary file; only C source can be patched"
-	fi
-	listed=$(lsdiff -s --strip=1 -- "$patch" 2>>"$LOG") ||
-		die "$patch: not a patch that can be read; make it with diff -u or git diff"
-	if grep -qE '^rename (from|to) ' "$patch"; then
-		refuse "$patch: renames a file; patch the file under its old name"
-	fi
-	if [[ -z $listed ]]; then
-		if grep -qE '^(old|new) mode ' "$patch"; then
-			return 0
-		fi
-		die "$patch: changes no file; make it with diff -u or git diff"
-	fi
-	while read -r line; do
-		status=${line%% *}
-		file=${line#* }
-		if is_documentation "$file"; then
-			note "$file: not compiled into the kernel; skipped"
-			exclude+=(-x "$file")
-			continue
-		fi
-		if [[ $file == /* || /$file/ == */../* ]]; then
-			die "$patch: $file: names a file outside the source tree"
-		fi
-		case $status in
-		+) [[ -e $PROFILE/src/$file ]] ||
-			refuse "$file: is a new file; add the code to a file that the kernel already builds" ;;
-		-) refuse "$file: is removed; a livepatch cannot take code away" ;;
-		esac
-		[[ -n ${PATCHED_FILES[$file]:-} ]] && continue
-		file_supported "$file" || exit $?
-		PATCHED_FILES[$file]=1
-		mkdir -p "$WORKDIR/files/original/${file%/*}" "$WORKDIR/files/patched/${file%/*}"
-		# Copies, never links: patch writes to one of them.
-		cat "$PROFILE/src/$file" >"$WORKDIR/files/original/$file"
-		cat "$PROFILE/src/$file" >"$WORKDIR/files/patched/$file" ||
-			failed "$WORKDIR" "$WORKDIR: cannot be written to"
-	done <<<"$listed"
-	if ((${#exclude[@]})); then
-		filterdiff -p1 "${exclude[@]}" -- "$patch" >"$WORKDIR/patches/$number"
-	else
-		cat "$patch" >"$WORKDIR/patches/$number"
-	fi
-}
-
-# file_supported FILE: refuses what cannot be patched because of where it is or what it is.
-file_supported()
+# file_refusal FILE: sets WHY to the reason if FILE cannot be patched because of where it is or what it is.
+file_refusal()
 {
 	local file=$1
+	WHY=
 	case $file in
 	arch/x86/boot/*)
-		refuse "$file: runs before the kernel does; boot a fixed kernel" ;;
+		WHY="runs before the kernel does; boot a fixed kernel" ;;
 	arch/x86/entry/vdso/vma.c | arch/x86/entry/vdso/extable.c | arch/x86/entry/vdso/vdso32-setup.c | \
 		arch/x86/realmode/init.c)
 		;; # kernel code, in spite of the directory
 	arch/x86/entry/vdso/*)
-		refuse "$file: is part of the vdso, which runs in user space; boot a fixed kernel" ;;
+		WHY="is part of the vdso, which runs in user space; boot a fixed kernel" ;;
 	arch/x86/purgatory/*)
-		refuse "$file: runs between two kernels at kexec; boot a fixed kernel" ;;
+		WHY="runs between two kernels at kexec; boot a fixed kernel" ;;
 	arch/x86/realmode/*)
-		refuse "$file: is real-mode code, which livepatch cannot reach; boot a fixed kernel" ;;
+		WHY="is real-mode code, which livepatch cannot reach; boot a fixed kernel" ;;
 	drivers/firmware/efi/libstub/*)
-		refuse "$file: is part of the EFI stub, which runs before the kernel; boot a fixed kernel" ;;
+		WHY="is part of the EFI stub, which runs before the kernel; boot a fixed kernel" ;;
 	arch/x86/kernel/asm-offsets*.c | kernel/bounds.c)
-		refuse "$file: is compiled to make header files, not code; change the code that uses them, or boot a fixed kernel" ;;
+		WHY="is compiled to make header files, not code; change the code that uses them, or boot a fixed kernel" ;;
 	init/version*.c)
-		refuse "$file: holds the version strings of one build; there is no code to patch" ;;
+		WHY="holds the version strings of one build; there is no code to patch" ;;
 	esac
-	[[ -e $PROFILE/src/$file ]] || file_unknown "$file"
+	[[ -z $WHY && ! -e $PROFILE/src/$file ]] && file_unknown "$file"
+	[[ -z $WHY ]] || return 0
 	case $file in
 	*.c)
 		;;
 	*.h)
-		refuse "$file: header files cannot be patched yet; move the change into the .c files that need it" ;;
+		WHY="header files cannot be patched yet; move the change into the .c files that need it" ;;
 	*.S | *.s)
-		refuse "$file: is assembler code, which livepatch cannot replace; change the C code that calls it" ;;
+		WHY="is assembler code, which livepatch cannot replace; change the C code that calls it" ;;
 	*Kconfig* | *Makefile* | *Kbuild* | *.config)
-		refuse "$file: changes how the kernel is configured or built; leave it out of the patch" ;;
+		WHY="changes how the kernel is configured or built; leave it out of the patch" ;;
 	*.dts | *.dtsi | *.lds | *.tbl | *.asn1 | *.uc)
-		refuse "$file: is turned into code by the build, not compiled; change C code instead" ;;
+		WHY="is turned into code by the build, not compiled; change C code instead" ;;
 	*)
-		refuse "$file: is not C source; leave it out of the patch" ;;
+		WHY="is not C source; leave it out of the patch" ;;
 	esac
 }
 
@@ -152,19 +103,18 @@ file_unknown()
 	case $1 in
 	arch/x86/* | arch/Kconfig) ;;
 	arch/*/*)
-		refuse "$1: belongs to another architecture; leave it out of the patch" ;;
+		WHY="belongs to another architecture; leave it out of the patch"
+		return
+		;;
 	esac
-	if [[ -e $PROFILE/src/${1#*/} && $1 == */* ]]; then
-		die "$1: no such file in the source of $RELEASE; the patch has one more directory in its paths than 'patch -p1' removes"
-	fi
-	die "$1: no such file in the source of $RELEASE; is the patch for this kernel, with paths for 'patch -p1'?"
+	die "$1: no such file in the source of $RELEASE; is the patch for this kernel?"
 }
 
 # sources_select: writes the sources of the objects to compile to $WORKDIR/sources. A file that
-# is included by others changes their objects; a file that nothing compiles is an error.
+# is included by others changes their objects; a file that nothing compiles is refused.
 sources_select()
 {
-	local file status=0 found
+	local file found
 	: >"$WORKDIR/sources"
 	while read -r file; do
 		source_closure "$file" >"$WORKDIR/closure"
@@ -172,7 +122,7 @@ sources_select()
 		while read -r includer; do
 			if [[ $includer == *.h ]]; then
 				refused "$file: is included by the header $includer; patches to headers are not supported yet"
-				status=1
+				REFUSED=1
 				found=1
 			elif plan_has_source "$includer"; then
 				printf '%s\n' "$includer" >>"$WORKDIR/sources"
@@ -181,19 +131,21 @@ sources_select()
 		done <"$WORKDIR/closure"
 		if ((!found)); then
 			refused "$file: is not compiled with the configuration of $RELEASE; leave it out of the patch"
-			status=1
+			REFUSED=1
 		fi
 	done < <(printf '%s\n' "${!PATCHED_FILES[@]}" | sort)
 	sort -u -o "$WORKDIR/sources" "$WORKDIR/sources"
-	return "$status"
 }
 
 plan_has_source()
 {
-	if [[ ! -e $WORKDIR/plan-sources ]]; then
-		cut -f 2 "$PROFILE/plan" | sort -u >"$WORKDIR/plan-sources"
+	local source
+	if ((${#PLAN_SOURCES[@]} == 0)); then
+		while read -r source; do
+			PLAN_SOURCES[$source]=1
+		done < <(cut -f 2 "$PROFILE/plan")
 	fi
-	grep -qxF -e "$1" "$WORKDIR/plan-sources"
+	[[ -n ${PLAN_SOURCES[$1]:-} ]]
 }
 
 # source_closure FILE: FILE and every file that includes it, at any depth. An #include is compared
@@ -244,35 +196,6 @@ source_closure()
 		}' "$PROFILE/c-includes"
 }
 
-# patch_apply NUMBER: to the copies in files/patched, which is a directory of nothing else.
-patch_apply()
-{
-	local name=${PATCHES[$1]} reason
-	if ! job_logged patch -p1 -F0 -N -s --no-backup-if-mismatch -r - -d "$WORKDIR/files/patched" \
-		-i "$WORKDIR/patches/$1" ||
-		[[ -n $(find "$WORKDIR/files/patched" -name '*.rej') ]]; then
-		reason=$(patch_reason "$WORKDIR/files/patched" "$WORKDIR/patches/$1")
-		failed "$WORKDIR" "$name: does not apply to the source of $RELEASE: $reason"
-	fi
-}
-
-# patch_reason DIR PATCH: what patch said, in one line. Asked again, as its quiet mode names no file
-# before the hunk.
-patch_reason()
-{
-	{ patch -p1 -F0 -N --dry-run -r - -d "$1" -i "$2" 2>&1 </dev/null || true; } | awk '
-		/^(checking|patching) file / { file = $3; next }
-		/^patch: \*\*\*\* / { sub(/^patch: \*+ /, ""); print; found = 1; exit }
-		/^Hunk #[0-9]+ FAILED/ {
-			sub(/\.$/, ""); print file ": Hunk " $2 " does not match at line " $NF
-			found = 1; exit
-		}
-		/[Rr]eversed \(or previously applied\)/ { print file ": is already applied"; found = 1; exit }
-		/^can.t find file to patch/ { print; found = 1; exit }
-		{ last = $0 }
-		END { if (!found) print last }'
-}
-
 # object_elsewhere OBJECT: where the code of an object of the plan runs, if that is not in the kernel.
 # Some sources are compiled twice: lib/cmdline.c for the kernel and for the EFI stub. The plan
 # says vmlinux for both, as what is linked from the other copy is data in vmlinux.
@@ -312,11 +235,12 @@ plan_read()
 			warning "$1: $3; this copy of $2, which does not run in the kernel, is not patched"
 		else
 			refused "$1: the code of $2 $3; boot a fixed kernel"
+			REFUSED=1
 		fi
 		shift 3
 	done
 	if ((${#OBJECTS[@]} == 0)); then
-		((${#left_out[@]} == 0)) || exit "$EXIT_REFUSED"
+		((!REFUSED)) || return 0
 		die "internal error: no object was selected"
 	fi
 }

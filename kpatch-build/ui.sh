@@ -133,7 +133,7 @@ ui_signal()
 {
 	trap '' INT TERM HUP
 	if [[ -n $RUN_PID ]]; then
-		kill -TERM -- "-$RUN_PID" 2>/dev/null || true
+		kill -TERM -- "-$RUN_PID" 2>/dev/null || kill -TERM "$RUN_PID" 2>/dev/null || true
 		wait "$RUN_PID" 2>/dev/null || true
 		RUN_PID=
 	fi

@@ -88,7 +88,7 @@ one_error()
 	local program
 	mkdir few
 	for program in bash sh env sed awk cat rm mkdir mktemp readlink nproc uname cut sort flock find cp \
-		chmod printf grep dpkg-deb tar head tail tr stat getent df lsdiff filterdiff perl ld nm objcopy; do
+		chmod printf grep dpkg-deb tar head tail tr stat getent df filterdiff perl ld nm objcopy; do
 		ln -s "$(command -v "$program")" few/
 	done
 	cp bin/* few/
@@ -175,7 +175,7 @@ config_check()
 	grep -hE '(^|[;&|({]|then|do|else|!)[[:space:]]*(eval|source|\.)[[:space:]]+[^=[:space:]]|\<(bash|sh)[[:space:]]+-c' \
 		"$stages"/* | sed 's/^[[:space:]]*//' | sort -u |
 		diff - <(printf '%s\n' 'env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C bash -c "$2" >>"$3" 2>&1 </dev/null' \
-			'source "$STAGES/'{compile,diff,kernel,link,profile,select,shadow,ui}'.sh"' | sort -u)
+			'source "$STAGES/'{compile,diff,kernel,link,patches,profile,select,shadow,ui}'.sh"' | sort -u)
 }
 
 # running RELEASE BUILD [VMLINUX]: the check of a profile of 6.1.192-2 against this running kernel.

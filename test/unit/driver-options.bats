@@ -95,7 +95,7 @@ parsed()
 	expect 1 "kpatch-build: error: missing.patch: no such file"
 	mkdir dir.patch
 	run driver -a 6.1 dir.patch
-	expect 1 "kpatch-build: error: dir.patch: not a readable file"
+	expect 1 "kpatch-build: error: dir.patch: a directory without a readable file 'series'; name the patches themselves"
 }
 
 @test "the output directory must exist" {

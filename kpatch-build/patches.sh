@@ -1,0 +1,585 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # the stages share these variables
+#
+# Patches as people have them: mails, git's and quilt's, series, with any number of directories
+# before the paths and either kind of line ends. Used by stage 3, select.sh. A patch is read once,
+# before any work is done, and written again as $WORKDIR/patches/N: hunks for files that are there, named
+# a/FILE and b/FILE, and no more. So nothing that a patch holds beside them
+# reaches patch, which has many more forms than are wanted here and would guess at names.
+
+PATCH_LEVELS=()		# for each of PATCHES: directories to remove, if its series says so
+PATCH_TITLES=()		# what messages call it
+declare -gA PATCH_BLIND=()	# N -> 1: has hunks that could be taken back anywhere
+declare -gA PATCH_CREATES=()	# N -> a file that it would create, but that is there
+declare -gA NEW_FILES=()	# files that patches create, and that were refused for it
+declare -gA REFUSED_FILES=() SKIPPED_FILES=()	# each is named once
+
+# ---- the command line ----
+
+# patches_list: PATCHES becomes the list of files that its words stand for.
+patches_list()
+{
+	local word words=("${PATCHES[@]}")
+	PATCHES=()
+	PATCH_LEVELS=()
+	for word in "${words[@]}"; do
+		if [[ $word == - ]]; then
+			[[ " ${PATCHES[*]} " != *" - "* ]] || usage_error "-: standard input can be read only once"
+			PATCHES+=(-)
+			PATCH_LEVELS+=("")
+		elif [[ -d $word ]]; then
+			series_list "$word"
+		else
+			patch_listed "$word" ""
+		fi
+	done
+}
+
+# patch_listed FILE LEVEL
+patch_listed()
+{
+	[[ -e $1 ]] || die "$1: no such file"
+	[[ -f $1 && -r $1 ]] || die "$1: not a readable file"
+	PATCHES+=("$(readlink -f -- "$1")")
+	PATCH_LEVELS+=("$2")
+}
+
+# series_list DIRECTORY: quilt's list of patches, "NAME [-pN]" in each line.
+series_list()
+{
+	local series=$1/series line words word level count=${#PATCHES[@]}
+	[[ -f $series && -r $series ]] ||
+		die "$1: a directory without a readable file 'series'; name the patches themselves"
+	while IFS= read -r line || [[ -n $line ]]; do
+		line=${line%$'\r'}
+		[[ $line == '#'* ]] || line=${line%%[[:blank:]]#*}
+		read -r -a words <<<"$line"
+		[[ ${#words[@]} -gt 0 && ${words[0]} != '#'* ]] || continue
+		level=
+		for word in "${words[@]:1}"; do
+			[[ $word =~ ^-p[0-9]{1,2}$ ]] ||
+				die "$series: ${words[0]} $word: only -pN can follow the name of a patch; apply this one by hand"
+			level=$((10#${word#-p}))
+		done
+		patch_listed "$1/${words[0]}" "$level"
+	done <"$series"
+	((${#PATCHES[@]} > count)) || die "$series: names no patch"
+}
+
+# ---- reading ----
+
+patches_read()
+{
+	local i
+	mkdir -p "$WORKDIR/patches"
+	for i in "${!PATCHES[@]}"; do
+		patch_read "$i"
+	done
+}
+
+# patch_read N: writes the list of its diffs to $WORKDIR/patches/N.list, see patch-list.awk.
+patch_read()
+{
+	local file=${PATCHES[$1]} list=$WORKDIR/patches/$1.list text whole=1
+	PATCH_TITLES[$1]=$file
+	if [[ $file == - ]]; then
+		PATCH_TITLES[$1]="standard input"
+		file=$WORKDIR/patches/stdin
+		stdin_save "$file"
+		PATCHES[$1]=$file
+	fi
+	text=${PATCH_TITLES[$1]}
+	[[ -s $file ]] || die "$text: empty, not a patch"
+	[[ -z $(tr -cd '\0' <"$file" | tr '\0' x | head -c 1) ]] ||
+		die "$text: not text; unpack it if it is compressed, convert it if it is UTF-16"
+	[[ -z $(tail -c 1 "$file") ]] || whole=0
+	patch_list "$file" "$list" "$whole"
+	if [[ $(tail -n 1 "$list") == context ]]; then
+		filterdiff --format=unified -- "$file" >"$WORKDIR/patches/$1.unified" 2>>"$LOG" ||
+			failed "$WORKDIR" "$text: not a patch that can be read; make it with diff -u or git diff"
+		PATCHES[$1]=$WORKDIR/patches/$1.unified
+		patch_list "${PATCHES[$1]}" "$list" "$whole"
+	fi
+	[[ -s $list ]] || die "$text: changes no file; make it with diff -u or git diff"
+	text=$(tail -n 1 "$list")
+	[[ $text != error$'\037'* ]] || die "${PATCH_TITLES[$1]}: ${text#*$'\037'}"
+}
+
+patch_list()
+{
+	awk -v whole="$3" -f "$STAGES/patch-list.awk" "$1" >"$2" 2>>"$LOG" ||
+		failed "$WORKDIR" "$1: cannot be read as a patch"
+}
+
+# stdin_save FILE: beside the shell, so that an interrupt does not wait for the end of the input, but
+# in its process group, so that a terminal can be read.
+stdin_save()
+{
+	local status=0
+	cat <&0 >"$1" &
+	RUN_PID=$!
+	wait "$RUN_PID" || status=$?
+	RUN_PID=
+	((status == 0)) || failed "$WORKDIR" "standard input: cannot be read"
+}
+
+# ---- which files ----
+
+# name_at NAME LEVEL: sets AT, NAME without its first LEVEL directories, counted as patch does it. Fails if
+# that is no path inside of a tree.
+name_at()
+{
+	local level=$2
+	AT=$1
+	while ((level > 0)); do
+		[[ $AT == */* ]] || return 1
+		AT=${AT#*/}
+		level=$((level - 1))
+	done
+	[[ -n $AT && /$AT/ != *//* && /$AT/ != */./* && /$1/ != */../* ]]
+}
+
+# target_at INDEX LEVEL: sets TARGET, the file that a diff is of if LEVEL is right, and OTHER, if its
+# names are those of two files. Returns 0 if the file is in the source, 1 if it would not be unpacked
+# anyway, 2 if not.
+target_at()
+{
+	local name found=
+	TARGET='' OTHER=''
+	for name in "${news[$1]}" "${olds[$1]}" "${thirds[$1]}"; do
+		[[ -n $name && $name != /dev/null ]] || continue
+		name_at "$name" "$2" || continue
+		: "${TARGET:=$AT}"
+		if [[ -f $PROFILE/src/$AT || -n ${NEW_FILES[$AT]:-} ]]; then
+			if [[ -z $found ]]; then
+				found=1
+				TARGET=$AT
+			elif [[ $AT != "$TARGET" ]]; then
+				OTHER=$AT
+			fi
+		fi
+	done
+	[[ -z $found ]] || return 0
+	case $TARGET in
+	Documentation/* | LICENSES/* | MAINTAINERS | CREDITS | COPYING | README | .mailmap | .gitignore | \
+		tools/* | samples/*)
+		return 1
+		;;
+	arch/x86/*) ;;
+	arch/*/*) return 1 ;;
+	esac
+	return 2
+}
+
+# has_prefixes INDEX: names as git writes them, a/FILE and b/FILE or with other letters.
+has_prefixes()
+{
+	local old=${olds[$1]} new=${news[$1]}
+	[[ $old == [a-z]/* || $old == /dev/null ]] && [[ $new == [a-z]/* || $new == /dev/null ]] &&
+		[[ ${old%%/*} != "${new%%/*}" ]]
+}
+
+# patch_level N: sets LEVEL, how many directories to remove from the names of the patch: as many as are too
+# many for every file to be there. Where more than one number would do, the names that git gives decide.
+patch_level()
+{
+	local level i code depth=0 prefixes=1 most=0 slashes there absent missing created fits=() targets=()
+	LEVEL=${PATCH_LEVELS[$1]:-}
+	[[ -z $LEVEL ]] || return 0
+	for i in "${!kinds[@]}"; do
+		[[ ${kinds[i]} != rename && ${kinds[i]} != copy ]] || continue
+		has_prefixes "$i" || prefixes=0
+		for slashes in "${olds[i]//[!\/]/}" "${news[i]//[!\/]/}" "${thirds[i]//[!\/]/}"; do
+			((${#slashes} <= depth)) || depth=${#slashes}
+		done
+	done
+	((depth <= 20)) || depth=20
+	LEVEL=$prefixes
+	local outside='' only_new=''
+	for ((level = 0; level <= depth; level++)); do
+		there=0 absent=0 missing=0 created=0
+		targets[level]=
+		for i in "${!kinds[@]}"; do
+			[[ ${kinds[i]} != rename && ${kinds[i]} != copy ]] || continue
+			code=0
+			target_at "$i" "$level" || code=$?
+			targets[level]+=$TARGET/
+			if [[ $code == 2 && ${kinds[i]} == new ]]; then
+				if [[ $TARGET == */* && -d $PROFILE/src/${TARGET%/*} ]] || ((level == 1 && prefixes)); then
+					created=$((created + 1))
+				fi
+				continue
+			fi
+			case $code in
+			0) there=$((there + 1)) ;;
+			1) absent=$((absent + 1)) ;;
+			2) missing=$((missing + 1)) ;;
+			esac
+		done
+		if ((there > most && ${#fits[@]} == 0)); then
+			most=$there
+			LEVEL=$level
+		fi
+		if ((missing == 0 && there > 0)); then
+			fits+=("$level")
+		elif ((missing == 0 && absent > 0 && level <= 1)); then
+			: "${outside:=$level}"
+		elif ((missing == 0 && created > 0)); then
+			: "${only_new:=$level}"
+		fi
+	done
+	case ${#fits[@]} in
+	0)
+		# What a tree of ours would not have anyway is judged by the first directory only.
+		((most > 0)) || LEVEL=${outside:-${only_new:-$prefixes}}
+		;;
+	1)
+		LEVEL=${fits[0]}
+		;;
+	*)
+		LEVEL=${fits[0]}
+		for level in "${fits[@]}"; do
+			if ((prefixes && level == 1)); then
+				LEVEL=1
+				return
+			fi
+		done
+		for level in "${fits[@]:1}"; do
+			if [[ ${targets[level]} != "${targets[LEVEL]}" ]]; then
+				level_ambiguous "$1" "$LEVEL" "$level"
+			fi
+		done
+		;;
+	esac
+}
+
+# level_ambiguous N LEVEL LEVEL
+level_ambiguous()
+{
+	local i one
+	for i in "${!kinds[@]}"; do
+		target_at "$i" "$2" || continue
+		one=$TARGET
+		target_at "$i" "$3" || continue
+		[[ $one == "$TARGET" ]] ||
+			die "${PATCH_TITLES[$1]}: may be for $one, with -p$2, or for $TARGET, with -p$3; put a/ and b/ before the paths"
+	done
+}
+
+# patch_files N: adds the files that it changes, and makes copies of them and $WORKDIR/patches/N.
+patch_files()
+{
+	local number=$1 kind old new third first last crs lfs blind i
+	local kinds=() olds=() news=() thirds=() places=() crlf=() blinds=()
+	while IFS=$'\037' read -r kind old new third first last crs lfs blind; do
+		kinds+=("$kind")
+		olds+=("$old")
+		news+=("$new")
+		thirds+=("$third")
+		places+=("$first"$'\037'"$last")
+		crlf+=("$crs $lfs")
+		blinds+=("$blind")
+	done <"$WORKDIR/patches/$number.list"
+	patch_level "$number"
+	log "${PATCH_TITLES[number]}: taken with -p$LEVEL"
+	: >"$WORKDIR/patches/$number.map"
+	for i in "${!kinds[@]}"; do
+		diff_take "$number" "$i"
+	done
+	: >"$WORKDIR/patches/$number"
+	if [[ -s $WORKDIR/patches/$number.map ]]; then
+		patch_write "$number" || failed "$WORKDIR" "$WORKDIR: cannot be written to"
+	fi
+}
+
+# refuse_file FILE REASON: refuses a file, once, and goes on, so that all refusals are seen in one run.
+refuse_file()
+{
+	REFUSED=1
+	[[ -z ${REFUSED_FILES[$1]:-} ]] || return 0
+	REFUSED_FILES[$1]=1
+	refused "$1: $2"
+}
+
+skip_file()
+{
+	[[ -z ${SKIPPED_FILES[$1]:-} ]] || return 0
+	SKIPPED_FILES[$1]=1
+	note "$1: $2"
+}
+
+# diff_take N INDEX: one diff of a patch.
+diff_take()
+{
+	local i=$2 title=${PATCH_TITLES[$1]} kind=${kinds[$2]} file there=1 strip=0
+	if [[ $kind == rename || $kind == copy ]]; then
+		if is_documentation "${olds[i]}" && is_documentation "${news[i]}"; then
+			skip_file "${olds[i]}" "not compiled into the kernel; skipped"
+		elif [[ $kind == rename ]]; then
+			refuse_file "${olds[i]}" "is renamed to ${news[i]}; patch the file under its old name"
+		else
+			refuse_file "${olds[i]}" "is copied to ${news[i]}; add the code to a file that the kernel already builds"
+		fi
+		NEW_FILES[${news[i]}]=1
+		return
+	fi
+	target_at "$i" "$LEVEL" || there=0
+	file=$TARGET
+	if [[ -z $file ]]; then
+		diff_outside "$title" "$i"
+	elif [[ -n ${NEW_FILES[$file]:-} ]]; then
+		return 0
+	elif is_documentation "$file"; then
+		skip_file "$file" "not compiled into the kernel; skipped"
+		return 0
+	elif [[ -n $OTHER ]]; then
+		die "$title: one diff for two files, $file and $OTHER; compare each file with its own original"
+	fi
+	path_plain "$file" ||
+		die "$title: $file: leads through a symbolic link of the source; patch the file that is meant"
+	case $kind in
+	binary)
+		refuse_file "$file" "is a binary file; only C source can be patched"
+		return ;;
+	removed)
+		refuse_file "$file" "is removed; a livepatch cannot take code away"
+		return ;;
+	mode)
+		skip_file "$file" "only its mode changes; there is nothing to compile"
+		return ;;
+	new)
+		if ((!there)); then
+			refuse_file "$file" "is a new file; add the code to a file that the kernel already builds"
+			NEW_FILES[$file]=1
+			return
+		fi
+		PATCH_CREATES[$1]=$file ;;
+	esac
+	file_refusal "$file"
+	if [[ -n $WHY ]]; then
+		refuse_file "$file" "$WHY"
+		return
+	fi
+	# Git's diff of a new file without content.
+	[[ ${places[i]} != 0* ]] || return 0
+	line_ends "$title" "$file" "${crlf[i]}"
+	file_copy "$file"
+	[[ ${blinds[i]} == 0 ]] || PATCH_BLIND[$1]=1
+	printf '%s\037%s\037%s\n' "${places[i]}" "$strip" "$file" >>"$WORKDIR/patches/$1.map"
+}
+
+# diff_outside TITLE INDEX: none of the names can be used.
+diff_outside()
+{
+	local name=${news[$2]}
+	[[ -n $name && $name != /dev/null ]] || name=${olds[$2]}
+	if [[ $name == /* || /$name/ == */../* ]]; then
+		die "$1: $name: names a file outside the source tree; make the patch inside of it, as with git diff"
+	fi
+	die "$1: $name: has no $LEVEL directories to remove; correct -p$LEVEL in the series"
+}
+
+# path_plain FILE: whether no part of it is a symbolic link.
+path_plain()
+{
+	local path=$1
+	while [[ ! -L $PROFILE/src/$path ]]; do
+		[[ $path == */* ]] || return 0
+		path=${path%/*}
+	done
+	return 1
+}
+
+# line_ends TITLE FILE "CRS LFS": sets strip if the CRs that a mail program added are to be removed.
+line_ends()
+{
+	[[ $3 != "0 "* ]] || return 0
+	# A source that has them itself is compared as it is.
+	! grep -q $'\r' "$PROFILE/src/$2" || return 0
+	[[ $3 == *" 0" ]] ||
+		die "$1: $2: some lines end in CR LF and some in LF; take the patch as its author sent it"
+	strip=1
+	skip_file "$1" "its lines end in CR LF; taken as LF, as in the source"
+}
+
+# file_copy FILE: copies, never links, as patch writes to one of them.
+file_copy()
+{
+	local side
+	[[ -z ${PATCHED_FILES[$1]:-} ]] || return 0
+	PATCHED_FILES[$1]=1
+	for side in original patched; do
+		[[ $1 != */* || -d $WORKDIR/files/$side/${1%/*} ]] || mkdir -p "$WORKDIR/files/$side/${1%/*}"
+		cat "$PROFILE/src/$1" >"$WORKDIR/files/$side/$1" || failed "$WORKDIR" "$WORKDIR: cannot be written to"
+	done
+}
+
+# patch_write N: the diffs that are left of it, and in N.index the lines that each takes.
+patch_write()
+{
+	awk -F '\037' -v list="$WORKDIR/patches/$1.index" '
+		NR == FNR { first[++n] = $1; last[n] = $2; strip[n] = $3; file[n] = $4; next }
+		FNR == 1 { i = 1 }
+		i <= n && FNR == first[i] {
+			# The tab ends a name with spaces.
+			printf "--- a/%s\t\n+++ b/%s\t\n", file[i], file[i]
+			begin = lines + 1
+			lines += 2
+		}
+		i <= n && FNR >= first[i] {
+			if (strip[i])
+				sub(/\r$/, "")
+			print
+			lines++
+			if (FNR == last[i]) {
+				print begin, lines >list
+				i++
+			}
+		}' "$WORKDIR/patches/$1.map" "${PATCHES[$1]}" >"$WORKDIR/patches/$1"
+}
+
+# ---- applying ----
+
+# patches_apply: to the copies in files/patched, a directory of nothing else.
+patches_apply()
+{
+	local i status
+	for i in "${!PATCHES[@]}"; do
+		[[ -s $WORKDIR/patches/$i ]] || continue
+		tree_copy patched before
+		status=0
+		[[ -z ${PATCH_CREATES[$i]:-} ]] || status=1
+		((status)) || patch_run patched "$i" "-F$FUZZ" || status=$?
+		((status == 0)) || patch_failed "$i"
+		patch_succeeded "$i"
+	done
+}
+
+# tree_copy FROM TO, both in $WORKDIR/files
+tree_copy()
+{
+	rm -rf "$WORKDIR/files/$2"
+	cp -R "$WORKDIR/files/$1" "$WORKDIR/files/$2" || failed "$WORKDIR" "$WORKDIR: cannot be written to"
+}
+
+# patch_run TREE N OPTION...: leaves what patch says in patch.out. No rejects, no backups, no questions; and -f,
+# as otherwise a first hunk that does not match makes patch try, and skip, the whole file.
+patch_run()
+{
+	local tree=$WORKDIR/files/$1 file=$WORKDIR/patches/$2 status=0
+	shift 2
+	log "+ patch $* -d $tree -i $file"
+	job patch -p1 -f -r - --no-backup-if-mismatch "$@" -d "$tree" -i "$file" >"$WORKDIR/patch.out" 2>&1 || status=$?
+	cat "$WORKDIR/patch.out" >>"$LOG"
+	return "$status"
+}
+
+# patch_succeeded N: says where patch was lenient. Code that a patch added can stand elsewhere a second time:
+# then it fits there, although it is applied.
+patch_succeeded()
+{
+	local line title=${PATCH_TITLES[$1]}
+	if grep -q '^Hunk .*(offset ' "$WORKDIR/patch.out" && [[ -z ${PATCH_BLIND[$1]:-} ]]; then
+		cp "$WORKDIR/patch.out" "$WORKDIR/forward.out"
+		tree_copy before scratch
+		if patch_reversed "$1" scratch && ! grep -q '^Hunk .*(offset ' "$WORKDIR/patch.out"; then
+			die "$title: is already applied in the source of $RELEASE, and would apply once more elsewhere; leave it out"
+		fi
+		mv "$WORKDIR/forward.out" "$WORKDIR/patch.out"
+	fi
+	while read -r line; do
+		warning "$title: $line; see whether it is the right place"
+	done < <(awk '
+		/^patching file / { file = $3 }
+		/^Hunk #[0-9]+ succeeded at [0-9]+ with fuzz / {
+			sub(/\.$/, "")
+			printf "%s: hunk %s fits only with fuzz %s, at line %s\n", file, $2, $8, $5
+		}' "$WORKDIR/patch.out")
+}
+
+# patch_reversed N TREE: takes it back; its diffs are taken back from the last to the first.
+patch_reversed()
+{
+	awk 'NR == FNR { begin[++n] = $1; end[n] = $2; next }
+		{ line[FNR] = $0 }
+		END { for (; n; n--) for (i = begin[n]; i <= end[n]; i++) print line[i] }' \
+		"$WORKDIR/patches/$1.index" "$WORKDIR/patches/$1" >"$WORKDIR/patches/$1.back"
+	patch_run "$2" "$1.back" -R -F0 || return
+	# What the patch created is all that the file holds.
+	[[ -z ${PATCH_CREATES[$1]:-} || ! -s $WORKDIR/files/$2/${PATCH_CREATES[$1]} ]]
+}
+
+# patch_failed N: says why. Patches that the source has already are looked for from the last to the first, as each was
+# made on top of those before it.
+patch_failed()
+{
+	local number=$1 i title=${PATCH_TITLES[$1]} all=1 reason
+	local -A already=()
+	cp "$WORKDIR/patch.out" "$WORKDIR/forward.out" 2>/dev/null || : >"$WORKDIR/forward.out"
+	no_space "$WORKDIR" && failed "$WORKDIR" "$title: does not apply"
+	tree_copy original scratch
+	for ((i = ${#PATCHES[@]} - 1; i >= 0; i--)); do
+		[[ -s $WORKDIR/patches/$i ]] || continue
+		tree_copy scratch trial
+		if [[ -z ${PATCH_BLIND[$i]:-} ]] && patch_reversed "$i" trial; then
+			already[$i]=1
+			tree_copy trial scratch
+		else
+			all=0
+		fi
+	done
+	if ((all)); then
+		stage_end "nothing to compile"
+		for i in "${!PATCHES[@]}"; do
+			[[ -z ${already[$i]:-} ]] ||
+				note "${PATCH_TITLES[i]}: is already applied in the source of $RELEASE; nothing is to be done"
+		done
+		exit "$EXIT_UNCHANGED"
+	fi
+	if [[ -n ${already[$number]:-} ]]; then
+		for ((i = number; i < ${#PATCHES[@]}; i++)); do
+			[[ -z ${already[$i]:-} ]] ||
+				error "${PATCH_TITLES[i]}: is already applied in the source of $RELEASE; leave it out"
+		done
+		exit "$EXIT_ERROR"
+	fi
+	if [[ -n ${PATCH_CREATES[$number]:-} ]]; then
+		die "$title: creates ${PATCH_CREATES[$number]}, which is in the source of $RELEASE; is the patch for this kernel?"
+	fi
+	tree_copy before scratch
+	patch_run scratch "$number" -R -F0 || true
+	[[ -z ${PATCH_BLIND[$number]:-} ]] || cp "$WORKDIR/forward.out" "$WORKDIR/patch.out"
+	reason=$(hunks_failed "$WORKDIR/patch.out" "$WORKDIR/forward.out")
+	if [[ $reason == *"already applied"* ]]; then
+		die "$title: $reason in the source of $RELEASE, others are not; make a patch of what is missing"
+	fi
+	tree_copy before scratch
+	if ((FUZZ == 0)) && patch_run scratch "$number" -F2; then
+		reason+="; with --fuzz it applies, with fewer of the lines around the change compared"
+	fi
+	failed "$WORKDIR" "$title: does not apply to the source of $RELEASE: $reason"
+}
+
+# hunks_failed BACKWARDS FORWARDS: from what patch said to both, the first hunk that does not match, or
+# else those that are applied already.
+hunks_failed()
+{
+	awk '
+		FNR == 1 { section = 0; files++ }
+		/^patching file / { section++; file = $3 }
+		/^Hunk #[0-9]+ FAILED/ {
+			sub(/\.$/, "")
+			if (FILENAME == ARGV[1]) {
+				back[section, $2] = 1
+			} else if ((section, $2) in back) {
+				if (!reason)
+					reason = file ": Hunk " $2 " does not match at line " $NF
+			} else if (!there) {
+				there = file ": hunk " $2 " is already applied"
+			}
+		}
+		/^patch: \*\*\*\* / && !reason { sub(/^patch: \*+ /, ""); reason = $0 }
+		{ last = $0 }
+		END { print reason ? reason : there ? there : last }' "$1" "$2"
+}
