@@ -5,9 +5,6 @@
 # Stage 3: which objects of the kernel does the patch touch? Reads the patches (patches.sh) and the
 # profile's plan; applies the patches to copies of the files that they name.
 
-# Path of each patched file -> 1. The files lie in $WORKDIR/files/original and $WORKDIR/files/patched.
-declare -gA PATCHED_FILES=()
-
 # The objects to compile, sorted, and what the plan says of each.
 OBJECTS=()
 declare -gA OBJ_SOURCE=() OBJ_MODULES=() OBJ_COMPILE=() OBJ_OBJTOOL=()
@@ -114,26 +111,27 @@ file_unknown()
 # is included by others changes their objects; a file that nothing compiles is refused.
 sources_select()
 {
-	local file found
+	local file includer
+	local -A found=()
+	printf '%s\n' "${!PATCHED_FILES[@]}" | sort >"$WORKDIR/patched-files"
+	source_closures "$WORKDIR/patched-files" >"$WORKDIR/closures"
 	: >"$WORKDIR/sources"
+	while IFS=$'\t' read -r file includer; do
+		if [[ $includer == *.h ]]; then
+			refused "$file: is included by the header $includer; patches to headers are not supported yet"
+			REFUSED=1
+			found[$file]=1
+		elif plan_has_source "$includer"; then
+			printf '%s\n' "$includer" >>"$WORKDIR/sources"
+			found[$file]=1
+		fi
+	done <"$WORKDIR/closures"
 	while read -r file; do
-		source_closure "$file" >"$WORKDIR/closure"
-		found=0
-		while read -r includer; do
-			if [[ $includer == *.h ]]; then
-				refused "$file: is included by the header $includer; patches to headers are not supported yet"
-				REFUSED=1
-				found=1
-			elif plan_has_source "$includer"; then
-				printf '%s\n' "$includer" >>"$WORKDIR/sources"
-				found=1
-			fi
-		done <"$WORKDIR/closure"
-		if ((!found)); then
+		if [[ -z ${found[$file]:-} ]]; then
 			refused "$file: is not compiled with the configuration of $RELEASE; leave it out of the patch"
 			REFUSED=1
 		fi
-	done < <(printf '%s\n' "${!PATCHED_FILES[@]}" | sort)
+	done <"$WORKDIR/patched-files"
 	sort -u -o "$WORKDIR/sources" "$WORKDIR/sources"
 }
 
@@ -148,12 +146,12 @@ plan_has_source()
 	[[ -n ${PLAN_SOURCES[$1]:-} ]]
 }
 
-# source_closure FILE: FILE and every file that includes it, at any depth. An #include is compared
-# as a path from the includer's directory, and as a path from anywhere (-I): one too many is only
-# an object that turns out to be unchanged.
-source_closure()
+# source_closures LIST: for each file in LIST lines "FILE<TAB>INCLUDER", for itself and for every file that includes
+# it, at any depth. An #include is compared as a path from the includer's directory, and as a path from
+# anywhere (-I): one too many is only an object that turns out to be unchanged.
+source_closures()
 {
-	awk -F '\t' -v first="$1" '
+	awk -F '\t' '
 		function normal(path)
 		{
 			while (sub(/(^|\/)\.\//, "/", path))
@@ -162,6 +160,8 @@ source_closure()
 				;
 			return path
 		}
+		# The list has no tabs.
+		NF == 1 { first[++files] = $1; next }
 		{
 			dir = $1
 			if (!sub(/\/[^\/]*$/, "", dir))
@@ -175,25 +175,27 @@ source_closure()
 			loose[n] = "/" relative
 		}
 		END {
-			queue[1] = first
-			last = 1
-			seen[first] = 1
-			for (i = 1; i <= last; i++) {
-				print queue[i]
-				for (k = 1; k <= n; k++) {
-					if (includer[k] in seen)
-						continue
-					path = "/" queue[i]
-					tail = substr(path, length(path) - length(loose[k]) + 1)
-					# A bare file name is found beside the includer only.
-					wide = loose[k] ~ /^\/.*\// && tail == loose[k]
-					if (target[k] == queue[i] || wide) {
-						seen[includer[k]] = 1
-						queue[++last] = includer[k]
+			for (f = 1; f <= files; f++) {
+				queue[1] = first[f]
+				last = 1
+				seen[first[f]] = f
+				for (i = 1; i <= last; i++) {
+					print first[f] "\t" queue[i]
+					for (k = 1; k <= n; k++) {
+						if (seen[includer[k]] == f)
+							continue
+						path = "/" queue[i]
+						tail = substr(path, length(path) - length(loose[k]) + 1)
+						# A bare file name is found beside the includer only.
+						wide = loose[k] ~ /^\/.*\// && tail == loose[k]
+						if (target[k] == queue[i] || wide) {
+							seen[includer[k]] = f
+							queue[++last] = includer[k]
+						}
 					}
 				}
 			}
-		}' "$PROFILE/c-includes"
+		}' "$1" "$PROFILE/c-includes"
 }
 
 # object_elsewhere OBJECT: where the code of an object of the plan runs, if that is not in the kernel.
