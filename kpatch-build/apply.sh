@@ -75,19 +75,25 @@ patch_reversed()
 }
 
 # patch_failed N: says why. Patches that the source has already are looked for from the last to the first, as each was
-# made on top of those before it.
+# made on top of those before it. One that did apply is none of them, even if it could be taken back, too.
 patch_failed()
 {
-	local number=$1 i title=${PATCH_TITLES[$1]} all=1 reason
+	local number=$1 i title=${PATCH_TITLES[$1]} all=1 reason where
 	local -A already=()
 	cp "$WORKDIR/patch.out" "$WORKDIR/forward.out" 2>/dev/null || : >"$WORKDIR/forward.out"
 	no_space "$WORKDIR" && failed "$WORKDIR" "$title: does not apply"
 	tree_copy original scratch
 	for ((i = ${#PATCHES[@]} - 1; i >= 0; i--)); do
 		[[ -s $WORKDIR/patches/$i ]] || continue
+		if ((i < number)); then
+			all=0
+			break
+		fi
 		tree_copy scratch trial
 		if [[ -z ${PATCH_BLIND[$i]:-} ]] && patch_reversed "$i" trial; then
-			already[$i]=1
+			where=''
+			! grep -q '^Hunk .*(offset ' "$WORKDIR/patch.out" || where=", at other lines than it says"
+			already[$i]="is already applied in the source of $RELEASE$where"
 			tree_copy trial scratch
 		else
 			all=0
@@ -97,14 +103,14 @@ patch_failed()
 		stage_end "nothing to compile"
 		for i in "${!PATCHES[@]}"; do
 			[[ -z ${already[$i]:-} ]] ||
-				note "${PATCH_TITLES[i]}: is already applied in the source of $RELEASE; nothing is to be done"
+				note "${PATCH_TITLES[i]}: ${already[$i]}; nothing is to be done"
 		done
 		exit "$EXIT_UNCHANGED"
 	fi
 	if [[ -n ${already[$number]:-} ]]; then
-		for ((i = number; i < ${#PATCHES[@]}; i++)); do
+		for i in "${!PATCHES[@]}"; do
 			[[ -z ${already[$i]:-} ]] ||
-				error "${PATCH_TITLES[i]}: is already applied in the source of $RELEASE; leave it out"
+				error "${PATCH_TITLES[i]}: ${already[$i]}; leave it out"
 		done
 		exit "$EXIT_ERROR"
 	fi

@@ -187,7 +187,7 @@ has_prefixes()
 # many for every file to be there. Where more than one number would do, the names that git gives decide.
 patch_level()
 {
-	local level i code depth=0 prefixes=1 most=0 slashes there absent missing created fits=() targets=()
+	local level i code depth=0 prefixes=1 most=0 slashes there absent missing created fits=()
 	LEVEL=${PATCH_LEVELS[$1]:-}
 	[[ -z $LEVEL ]] || return 0
 	for i in "${!kinds[@]}"; do
@@ -202,14 +202,12 @@ patch_level()
 	local outside='' only_new=''
 	for ((level = 0; level <= depth; level++)); do
 		there=0 absent=0 missing=0 created=0
-		targets[level]=
 		for i in "${!kinds[@]}"; do
 			[[ ${kinds[i]} != rename && ${kinds[i]} != copy ]] || continue
 			code=0
 			target_at "$i" "$level" || code=$?
-			targets[level]+=$TARGET/
 			if [[ $code == 2 && ${kinds[i]} == new ]]; then
-				if [[ $TARGET == */* && -d $PROFILE/src/${TARGET%/*} ]] || ((level == 1 && prefixes)); then
+				if [[ $TARGET == */* && -d $PROFILE/src/${TARGET%/*} ]]; then
 					created=$((created + 1))
 				fi
 				continue
@@ -249,9 +247,7 @@ patch_level()
 			fi
 		done
 		for level in "${fits[@]:1}"; do
-			if [[ ${targets[level]} != "${targets[LEVEL]}" ]]; then
-				level_ambiguous "$1" "$LEVEL" "$level"
-			fi
+			level_ambiguous "$1" "$LEVEL" "$level"
 		done
 		;;
 	esac

@@ -83,6 +83,16 @@ mail()
 	takes fix.patch "${TAB}return 200;"
 }
 
+@test "several diffs to one file, git's and plain ones mixed" {
+	{
+		printf 'diff --git a/fs/proc/one.c b/fs/proc/one.c\nindex 1..2 100644\n'
+		patch_of fs/proc/one.c 's/1/100/'
+		patch_of fs/proc/one.c 's/1/100/' | sed 's/100;/200;/; s/return 1;/return 100;/'
+		patch_of fs/proc/two.c 's/2/300/'
+	} >fix.patch
+	takes fix.patch "${TAB}return 200;" "${TAB}return 300;"
+}
+
 @test "git show, with an indented message" {
 	{
 		printf 'commit 0123\nAuthor: A\n\n    fix\n    --- a/x\n\n'
@@ -140,6 +150,23 @@ mail()
 	errs "new/fs/tools/none.c: no such file in the source of $FAKE_RELEASE; is the patch for this kernel?"
 }
 
+@test "timestamps behind the names, after a tab or a space" {
+	local stamp
+	for stamp in "${TAB}2026-01-02 03:04:05.000000000 +0000" " Fri Jan  2 03:04:05 2026"; do
+		patch_of fs/proc/one.c 's/1/100/' | renamed "old/fs/proc/one.c$stamp" "new/fs/proc/one.c$stamp" >fix.patch
+		takes fix.patch "${TAB}return 100;"
+	done
+}
+
+@test "what editors and mail programs do to a patch: a byte order mark, empty lines for a lone space" {
+	printf 'int a;\n\nint b;\n' >"$PROFILE/src/fs/proc/long.c"
+	{
+		printf '\357\273\277'
+		patch_of fs/proc/long.c 's/b/c/' | sed 's/^ $//'
+	} >fix.patch
+	takes fix.patch 'int c;'
+}
+
 @test "quilt's form: a description, Index lines, timestamps, .orig names" {
 	local stamp="${TAB}2026-01-02 03:04:05.000000000 +0000"
 	{
@@ -188,6 +215,12 @@ mail()
 	printf 'first.patch -p2\n' >patches/series
 	run driver -a "$FAKE_RELEASE" patches
 	expect 1 "kpatch-build: error: proc/one.c: no such file in the source of $FAKE_RELEASE; is the patch for this kernel?"
+	# Several slashes are one, as for patch.
+	sed -i 's|a/fs|a//fs|; s|b/fs|b//fs|' patches/first.patch
+	printf 'first.patch -p1\n' >patches/series
+	rm -rf work
+	run selected patches
+	expect 0 "patched ${TAB}return 100;"
 	printf 'first.patch -p9\n' >patches/series
 	run driver -a "$FAKE_RELEASE" patches
 	expect 1 "kpatch-build: error: $PWD/patches/first.patch: b/fs/proc/one.c: has no 9 directories to remove; correct -p9 in the series"
@@ -221,14 +254,19 @@ mail()
 }
 
 @test "an interrupt does not wait for the end of standard input" {
-	local pid began code=0
+	local pid began code=0 i
 	mkfifo input
 	sleep 20 >input 3>&- &
 	set -m
 	env XDG_CACHE_HOME="$PWD/cache" TMPDIR="$PWD/tmp" "$DRIVER" -a "$FAKE_RELEASE" - <input >out.txt 2>&1 3>&- &
 	pid=$!
 	set +m
-	until compgen -G 'tmp/*/patches/stdin' >found; do sleep 0.1; done
+	for ((i = 0; i < 100; i++)); do
+		! compgen -G 'tmp/*/patches/stdin' >found || break
+		sleep 0.1
+	done
+	[ -s found ]
+	sleep 0.2
 	began=$SECONDS
 	kill -s TERM "$pid"
 	wait "$pid" || code=$?
@@ -330,6 +368,13 @@ mail()
 	[ ! -e cache/kpatch/log ]
 }
 
+@test "a patch that the source has at other lines is said to be there, and elsewhere" {
+	patch_of fs/proc/long.c 's/l20;/l20x;/' >fix.patch
+	sed -i 's/l20;/l20x;/; 1i int l0;' "$PROFILE/src/fs/proc/long.c"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 3 "kpatch-build: note: $PWD/fix.patch: is already applied in the source of $FAKE_RELEASE, at other lines than it says; nothing is to be done"
+}
+
 @test "a series that the source has as a whole, though its patches change the same lines" {
 	patch_of fs/proc/one.c 's/1/100/' >first.patch
 	sed 's/100/200/; s/return 1;/return 100;/' first.patch >second.patch
@@ -372,6 +417,27 @@ mail()
 	errs "$PWD/fix.patch: is already applied in the source of $FAKE_RELEASE, and would apply once more elsewhere; leave it out"
 }
 
+@test "code that stands twice, once with the change and once without, is patched where it lacks the change" {
+	printf 'int a;\nint b;\nint c;\nint d;\nint e;\nint f;\n%.0s' 1 2 >"$PROFILE/src/fs/proc/long.c"
+	patch_of fs/proc/long.c '3a int new;' >first.patch
+	sed -i '9a int new;' "$PROFILE/src/fs/proc/long.c"
+	sed -i '1i int z;' "$PROFILE/src/fs/proc/long.c"
+	takes first.patch 'int new;'
+	[ "$(sed -n 5p work/files/patched/fs/proc/long.c)" = 'int new;' ]
+	# Nor is it the one that is named if another patch is applied already.
+	patch_of fs/proc/one.c 's/1/100/' >fix.patch
+	sed -i 's/1/100/' "$PROFILE/src/fs/proc/one.c"
+	touch -d tomorrow fix.patch
+	run driver -a "$FAKE_RELEASE" first.patch fix.patch
+	fails 1 error "$PWD/fix.patch: is already applied in the source of $FAKE_RELEASE; leave it out"
+}
+
+@test "what looks applied but for the lines around it does not count as applied" {
+	patch_of fs/proc/long.c 's/l20;/l20x;/' >fix.patch
+	sed -i 's/l20;/l20x;/; s/l23;/l23y;/' "$PROFILE/src/fs/proc/long.c"
+	errs "$PWD/fix.patch: does not apply to the source of $FAKE_RELEASE: fs/proc/long.c: Hunk #1 does not match at line 17"
+}
+
 @test "removed lines without any around them do not count as applied because they are not there" {
 	printf -- '--- a/fs/proc/long.c\n+++ b/fs/proc/long.c\n@@ -3,1 +2,0 @@\n-int none;\n' >fix.patch
 	errs "$PWD/fix.patch: does not apply to the source of $FAKE_RELEASE: fs/proc/long.c: Hunk #1 does not match at line 3"
@@ -404,9 +470,9 @@ mail()
 		printf 'Binary files a/fs/proc/Makefile and b/fs/proc/Makefile differ\n'
 		patch_of drivers/off/off.c 's/0/7/'
 	} >plain.patch
-	printf -- '--- a/fs/proc/new.c\n+++ b/fs/proc/new.c\n@@ -1 +1 @@\n-int x;\n+int y;\n' >third.patch
-	patch_of fs/proc/one.h 's/three/five/' >>third.patch
-	run driver -a "$FAKE_RELEASE" git.patch plain.patch third.patch
+	printf -- '--- linux/fs/proc/new.c\n+++ linux/fs/proc/new.c\n@@ -1 +1 @@\n-int x;\n+int y;\n' >third.patch
+	patch_of fs/proc/one.h 's/three/five/' >fourth.patch
+	run driver -a "$FAKE_RELEASE" git.patch plain.patch third.patch fourth.patch
 	expect 2 "kpatch-build: refused: fs/proc/two.c: is renamed to fs/proc/dos.c; patch the file under its old name"
 	expect 2 "kpatch-build: refused: fs/proc/one.c: is copied to fs/proc/uno.c; add the code to a file that the kernel already builds"
 	expect 2 "kpatch-build: refused: arch/x86/lib/copy.S: is a binary file; only C source can be patched"
