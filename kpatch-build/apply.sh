@@ -39,16 +39,16 @@ patch_run()
 	return "$status"
 }
 
-# patch_succeeded N: says where patch was lenient. Code that a patch added can stand elsewhere a second time:
-# then it fits there, although it is applied.
+# patch_succeeded N: says where patch was lenient. A patch that is applied can fit a second time, at code that stands
+# twice, or with fewer of the lines around it: if it can be taken back exactly where it says, it is applied.
 patch_succeeded()
 {
 	local line title=${PATCH_TITLES[$1]}
-	if grep -q '^Hunk .*(offset ' "$WORKDIR/patch.out" && [[ -z ${PATCH_BLIND[$1]:-} ]]; then
+	if grep -q '^Hunk .* succeeded ' "$WORKDIR/patch.out" && [[ -z ${PATCH_BLIND[$1]:-} ]]; then
 		cp "$WORKDIR/patch.out" "$WORKDIR/forward.out"
 		tree_copy before scratch
 		if patch_reversed "$1" scratch && ! grep -q '^Hunk .*(offset ' "$WORKDIR/patch.out"; then
-			die "$title: is already applied in the source of $RELEASE, and would apply once more elsewhere; leave it out"
+			patch_failed "$1" twice
 		fi
 		mv "$WORKDIR/forward.out" "$WORKDIR/patch.out"
 	fi
@@ -74,8 +74,8 @@ patch_reversed()
 	[[ -z ${PATCH_CREATES[$1]:-} || ! -s $WORKDIR/files/$2/${PATCH_CREATES[$1]} ]]
 }
 
-# patch_failed N: says why. Patches that the source has already are looked for from the last to the first, as each was
-# made on top of those before it. One that did apply is none of them, even if it could be taken back, too.
+# patch_failed N [twice]: says why. Patches that the source has already are looked for from the last to the first,
+# as each was made on top of those before it. One that did apply is none of them, even if it could be taken back, too.
 patch_failed()
 {
 	local number=$1 i title=${PATCH_TITLES[$1]} all=1 reason where
@@ -113,6 +113,9 @@ patch_failed()
 				error "${PATCH_TITLES[i]}: ${already[$i]}; leave it out"
 		done
 		exit "$EXIT_ERROR"
+	fi
+	if [[ -n ${2:-} ]]; then
+		die "$title: is already applied in the source of $RELEASE, and would apply a second time; leave it out"
 	fi
 	if [[ -n ${PATCH_CREATES[$number]:-} ]]; then
 		die "$title: creates ${PATCH_CREATES[$number]}, which is in the source of $RELEASE; is the patch for this kernel?"

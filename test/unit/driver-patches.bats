@@ -408,13 +408,25 @@ mail()
 	errs "$PWD/fix.patch: does not apply to the source of $FAKE_RELEASE: fs/proc/long.c: Hunk #3 does not match at line 27"
 }
 
-@test "a patch that would apply a second time elsewhere is known to be applied" {
+@test "a patch that would apply a second time, elsewhere or with fuzz, is known to be applied" {
 	{
 		printf 'int a;\nint b;\nint c;\nint d;\nint e;\nint f;\n%.0s' 1 2
 	} >"$PROFILE/src/fs/proc/long.c"
 	patch_of fs/proc/long.c '3a int new;' >fix.patch
 	sed -i '3a int new;' "$PROFILE/src/fs/proc/long.c"
-	errs "$PWD/fix.patch: is already applied in the source of $FAKE_RELEASE, and would apply once more elsewhere; leave it out"
+	run driver -a "$FAKE_RELEASE" fix.patch
+	expect 3 "kpatch-build: note: $PWD/fix.patch: is already applied in the source of $FAKE_RELEASE; nothing is to be done"
+	printf 'int l%d;\n' {1..40} >"$PROFILE/src/fs/proc/long.c"
+	patch_of fs/proc/long.c '20a int new;' >fix.patch
+	sed -i '20a int new;' "$PROFILE/src/fs/proc/long.c"
+	run driver -a "$FAKE_RELEASE" --fuzz=3 fix.patch
+	expect 3 "kpatch-build: note: $PWD/fix.patch: is already applied in the source of $FAKE_RELEASE; nothing is to be done"
+	[[ $output != *warning:* ]]
+	# Also if a later patch of the call would have to be applied yet.
+	patch_of fs/proc/one.c 's/1/100/' >second.patch
+	touch -d tomorrow fix.patch
+	run driver -a "$FAKE_RELEASE" --fuzz=3 fix.patch second.patch
+	fails 1 error "$PWD/fix.patch: is already applied in the source of $FAKE_RELEASE; leave it out"
 }
 
 @test "code that stands twice, once with the change and once without, is patched where it lacks the change" {
