@@ -116,8 +116,9 @@ static bool is_only_called(const struct atom *f)
 	for (size_t i = 0; i < f->nuses; i++) {
 		const struct use *u = &f->uses[i];
 
-		/* Itself, and its own tables. */
-		if (u->by == f || (u->by->kind == ATOM_ENTRY && u->by->describes == f))
+		/* Itself, and its own tables. (ORC's are made anew for what is taken.) */
+		if (u->by == f || (u->by->kind == ATOM_ENTRY &&
+				   (u->by->describes == f || u->by->sec->table->kind != TABLE_ENTRIES)))
 			continue;
 		if (!is_code(u->by->sec) || !arch_is_branch(u->by->sec, u->reloc) ||
 		    !for_each_caller(u->by, nothing, NULL))

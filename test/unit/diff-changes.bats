@@ -945,6 +945,8 @@ load diff-fixtures
 		.endif
 		.endm
 		function f 0
+			.pushsection .orc_unwind_ip, "a"; .long f - .; .popsection
+			.pushsection .orc_unwind, "a"; .zero 6; .popsection
 		#ifdef PATCHED
 			nop
 		#endif
