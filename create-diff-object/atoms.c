@@ -82,7 +82,7 @@ static struct atom *new_atom(struct section *sec, size_t *room, uint64_t off, ui
 	return a;
 }
 
-static size_t atom_index_at(const struct section *sec, uint64_t off)
+size_t atom_index_at(const struct section *sec, uint64_t off)
 {
 	size_t lo = 0, hi = sec->natoms;
 

@@ -193,6 +193,8 @@ int write_report(struct diff *d);
 		     at_##a < section_of_##a->atoms + section_of_##a->natoms && (a = *at_##a, 1);  \
 		     at_##a++)
 struct atom *atom_at(const struct section *sec, uint64_t off);
+/* Its place in sec->atoms, of which there must be one. */
+size_t atom_index_at(const struct section *sec, uint64_t off);
 const char *atom_name(const struct atom *a);
 /* "foo()", "foo", "\"text\"" or ".section+0x10": allocated anew at each call, never freed. */
 const char *atom_title(const struct atom *a);

@@ -115,22 +115,15 @@ static bool may_end_in_array(const struct atom *a)
 static const struct atom *new_neighbour(const struct atom *a, const struct reloc *r)
 {
 	const struct atom *t = r->target;
-	size_t lo = 0, hi = t->sec->natoms;
+	size_t i;
 
 	if (t->kind != ATOM_DATA || !is_named(t) || !is_section_symbol(r->sym) || r->target_off <= 0 ||
 	    !arch_takes_address(a->sec, r))
 		return NULL;
-	while (hi - lo > 1) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (t->sec->starts[mid] <= t->off)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	if (lo + 1 >= t->sec->natoms || t->sec->atoms[lo] != t)
+	i = atom_index_at(t->sec, t->off);
+	if (i + 1 >= t->sec->natoms || t->sec->atoms[i] != t)
 		return NULL;
-	t = t->sec->atoms[lo + 1];
+	t = t->sec->atoms[i + 1];
 	return t->twin || t->own_copy ? NULL : t;
 }
 
