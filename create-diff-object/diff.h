@@ -59,6 +59,7 @@ struct atom {
 
 	/* types.c */
 	struct type *type;	/* data: NULL: not known */
+	unsigned int line;	/* data: of its declaration; 0: not known, or says nothing */
 
 	/* pair.c */
 	struct atom *twin;	/* the same thing in the other object */
@@ -69,6 +70,7 @@ struct atom {
 	struct atom *vote;	/* while pairing: what references say its twin is */
 	bool vote_conflict;
 	size_t mention;		/* while pairing: its place in the list of mentions that holds it */
+	struct voice *voices;	/* while pairing: what mentions it */
 
 	/* compare.c */
 	enum atom_state state;	/* of atoms of the patched object */
@@ -146,6 +148,7 @@ struct options {
 	const char *proof_path;			/* NULL: no proof */
 	const char *image_path;			/* the shipped vmlinuz, vmlinux or .ko; with proof_path */
 	bool skip_image_check;			/* a difference is a warning */
+	bool same_lines;			/* what the patch leaves alone has its line in both sources */
 };
 
 struct name_set {
@@ -215,6 +218,8 @@ void list_uses(struct elf_file *file);
 /* types.c */
 /* Can data of the one be read as the other? What is not known (NULL) agrees with everything. */
 bool types_agree(struct type *orig, struct type *patched);
+/* A hash, the same for types that agree, and mostly another for those that do not. */
+uint64_t type_shape(struct type *t);
 /* A number, a pointer, an enumerator: not made of parts that a loop could go through. */
 bool type_is_scalar(const struct type *t);
 /* "unsigned int", "struct foo *[4]": allocated anew at each call. */

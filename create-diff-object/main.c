@@ -37,6 +37,7 @@ enum {
 	OPT_PROOF,
 	OPT_IMAGE,
 	OPT_SKIP_IMAGE_CHECK,
+	OPT_SAME_LINES,
 };
 
 static const struct argp_option options[] = {
@@ -59,6 +60,8 @@ static const struct argp_option options[] = {
 	  "What the kernel runs (vmlinuz, vmlinux or .ko), to prove the original against", 0 },
 	{ "skip-image-check", OPT_SKIP_IMAGE_CHECK, NULL, 0,
 	  "Warn only if the original differs from what the kernel runs", 0 },
+	{ "same-lines", OPT_SAME_LINES, NULL, 0,
+	  "What the patch leaves alone has the same line numbers in both sources: use them to tell variables apart", 0 },
 	{ "report", OPT_REPORT, "FILE", 0, "Write for other programs what changed", 0 },
 	{ "source", OPT_SOURCE, "NAME", 0, "Name of the source file in messages", 0 },
 	{ 0 }
@@ -111,6 +114,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SKIP_IMAGE_CHECK:
 		o->skip_image_check = true;
+		break;
+	case OPT_SAME_LINES:
+		o->same_lines = true;
 		break;
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= n)

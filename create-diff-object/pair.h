@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of the second pass share: pair.c, names.c, votes.c. */
+/* What the files of pairing share: groups.c, names.c, ordered.c, pair.c, votes.c. */
 #ifndef CREATE_DIFF_OBJECT_PAIR_H
 #define CREATE_DIFF_OBJECT_PAIR_H
 
@@ -19,10 +19,12 @@ struct pairing {
 	UT_hash_handle hh;
 
 	/* votes.c */
-	struct ballot *ballots, **ballots_end;
+	struct ballot *ballots;
 	struct ballot *open;		/* of the voter that is being asked */
-	bool in_sure, in_unsure;	/* waits in this queue */
-	struct pairing *next_sure, *next_unsure;
+	bool counted_unsure;		/* the votes on its members are not only the sure ones */
+	unsigned int counts;
+	bool queued;
+	struct pairing *next_queued;
 };
 
 /* All functions of one name, clones and cold parts included. */
@@ -42,6 +44,14 @@ struct pairer {
 /* names.c */
 bool is_cold(const char *key);
 bool is_own_copy(const struct atom *a, const char *key, bool numbered);
+
+/* groups.c */
+void list_push(struct atom_list *l, struct atom *a);
+void group_things(struct pairer *p);
+
+/* ordered.c */
+void pair_registry(struct pairing *g);
+void pair_nameless(struct pairer *p);
 
 /* votes.c */
 void pair_by_votes(struct pairer *p);

@@ -41,6 +41,7 @@ struct type {
 	struct part *parts;
 	size_t nparts, room;
 	const struct type *agrees;	/* the last type that was found to agree */
+	uint64_t shape;		/* 0: not asked for yet */
 };
 
 /* A type by the place of its description. */
@@ -65,6 +66,7 @@ struct reader {
 	 */
 	uint64_t left;
 	size_t found;
+	bool lines;		/* wanted */
 };
 
 static int damaged(const struct reader *r, const char *reason)
@@ -373,6 +375,7 @@ static int read_variable(struct reader *r, Dwarf_Die *die)
 	struct atom *a;
 	struct type *t;
 	uint64_t addr;
+	int line;
 
 	if (!address_of(die, &addr))
 		return 0;
@@ -386,6 +389,9 @@ static int read_variable(struct reader *r, Dwarf_Die *die)
 	if (t != r->void_type && (!a->type || (a->type->size != a->size && t->size == a->size))) {
 		r->found += !a->type;
 		a->type = t;
+		if (!r->lines || dwarf_decl_line(die, &line))
+			line = 0;
+		a->line = line;
 	}
 	return 0;
 }
@@ -453,7 +459,7 @@ static bool has_types(const struct elf_file *file)
 
 int read_types(struct diff *d, struct elf_file *file)
 {
-	struct reader r = { .file = file };
+	struct reader r = { .file = file, .lines = d->opt.same_lines };
 	struct known_type *k, *tmp;
 	Dwarf *dwarf;
 	int err;
@@ -570,6 +576,53 @@ bool types_agree(struct type *orig, struct type *patched)
 	unsigned long steps = MAX_STEPS;
 
 	return !orig || !patched || agree(orig, patched, &steps);
+}
+
+/* How deep a shape looks, and how wide. */
+#define SHAPE_DEPTH 3
+#define SHAPE_PARTS 32
+
+static uint64_t mix(uint64_t h, uint64_t value)
+{
+	h = (h ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
+static uint64_t mix_name(uint64_t h, const char *name)
+{
+	for (; name && *name; name++)
+		h = h * 31 + (unsigned char)*name;
+	return mix(h, 0);
+}
+
+static uint64_t shape(const struct type *t, unsigned int depth)
+{
+	uint64_t h = mix(is_integer(t) ? DW_TAG_base_type : t->tag, t->size);
+
+	if (is_integer(t))
+		return h;
+	h = mix(mix(mix(h, t->encoding), t->by_tag), t->nparts);
+	if (t->by_tag)
+		return mix_name(h, t->name);
+	if (!depth)
+		return h;
+	if (t->to)
+		h = mix(h, shape(t->to, depth - 1));
+	for (size_t i = 0; i < t->nparts && i < SHAPE_PARTS; i++) {
+		const struct part *p = &t->parts[i];
+
+		h = mix_name(mix(mix(h, p->value), p->width), p->name);
+		if (p->type)
+			h = mix(h, shape(p->type, depth - 1));
+	}
+	return h;
+}
+
+uint64_t type_shape(struct type *t)
+{
+	if (!t->shape)
+		t->shape = shape(t, SHAPE_DEPTH);
+	return t->shape;
 }
 
 static char *declare(const struct type *t, const char *declarator, unsigned int depth);

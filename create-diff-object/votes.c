@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Part of the second pass: who is who among things that the compiler has numbered? Those that refer to
+ * Part of pairing: who is who among things that the compiler has numbered? Those that refer to
  * them decide: what the two versions of a function (with its clones and its cold part) or of a
  * variable refer to is the same thing, if there is no doubt which one.
  *
@@ -8,6 +8,10 @@
  * only member that it mentions is surer than one of several, for inlining changes their order: so
  * sure votes are counted first, in all groups, and what they pair is out of the running. Two voters that
  * disagree leave a thing without a counterpart.
+ *
+ * A ballot knows how many of those that it mentions have no counterpart yet, and so when it becomes sure:
+ * all sure votes together look at each mention once. The unsure ones of a group are counted all at once,
+ * and again if something of the group has been paired since, but not forever: see MAX_COUNTS.
  */
 #include <stdlib.h>
 
@@ -26,13 +30,24 @@ struct mention {
 struct mentions {
 	struct mention *m;
 	size_t n, room;
+	size_t open;		/* without a counterpart */
 };
 
 /* What one voter says of one group. */
 struct ballot {
+	struct pairing *group;
 	const void *voter;
 	struct mentions orig, patched;
 	struct ballot *next;
+	bool queued;
+	struct ballot *next_queued;
+	struct ballot *next_voted;
+};
+
+/* That a ballot mentions an atom, for the atom's list. */
+struct voice {
+	struct ballot *ballot;
+	struct voice *next;
 };
 
 /* One half of a ballot, without those that have their counterpart, in several orders. */
@@ -43,46 +58,50 @@ struct running {
 };
 
 struct election {
-	struct pairing *sure, **sure_end;
-	struct pairing *unsure, **unsure_end;
+	struct ballot *sure, **sure_end;	/* may have become sure */
+	struct pairing *unsure, **unsure_end;	/* groups of which something was paired since they were counted */
 };
 
-static void enqueue(struct election *e, struct pairing *g)
+/*
+ * How often the unsure votes of one group are counted. Each time finds all that follows from what is known; for
+ * the next time to find more, pairs must depend on each other through votes that are not sure. Nothing that
+ * a compiler writes does that often, and what is not found is refused.
+ */
+#define MAX_COUNTS 100
+
+static bool is_sure(const struct ballot *b)
 {
-	if (!g->in_sure) {
-		g->in_sure = true;
-		g->next_sure = NULL;
-		*e->sure_end = g;
-		e->sure_end = &g->next_sure;
-	}
-	if (!g->in_unsure) {
-		g->in_unsure = true;
-		g->next_unsure = NULL;
-		*e->unsure_end = g;
-		e->unsure_end = &g->next_unsure;
-	}
+	return b->orig.open == 1 && b->patched.open == 1;
 }
 
-static struct pairing *next_sure(struct election *e)
+static void enqueue_ballot(struct election *e, struct ballot *b)
 {
-	struct pairing *g = e->sure;
-
-	if (g) {
-		e->sure = g->next_sure;
-		e->sure_end = e->sure ? e->sure_end : &e->sure;
-		g->in_sure = false;
-	}
-	return g;
+	if (b->queued)
+		return;
+	b->queued = true;
+	b->next_queued = NULL;
+	*e->sure_end = b;
+	e->sure_end = &b->next_queued;
 }
 
-static struct pairing *next_unsure(struct election *e)
+static void enqueue_group(struct election *e, struct pairing *g)
+{
+	if (g->queued)
+		return;
+	g->queued = true;
+	g->next_queued = NULL;
+	*e->unsure_end = g;
+	e->unsure_end = &g->next_queued;
+}
+
+static struct pairing *next_group(struct election *e)
 {
 	struct pairing *g = e->unsure;
 
 	if (g) {
-		e->unsure = g->next_unsure;
+		e->unsure = g->next_queued;
 		e->unsure_end = e->unsure ? e->unsure_end : &e->unsure;
-		g->in_unsure = false;
+		g->queued = false;
 	}
 	return g;
 }
@@ -91,18 +110,20 @@ static struct ballot *open_ballot(struct election *e, struct pairing *g, const v
 {
 	if (!g->open || g->open->voter != voter) {
 		g->open = xcalloc(1, sizeof(*g->open));
+		g->open->group = g;
 		g->open->voter = voter;
-		if (!g->ballots)
-			g->ballots_end = &g->ballots;
-		*g->ballots_end = g->open;
-		g->ballots_end = &g->open->next;
-		enqueue(e, g);
+		g->open->next = g->ballots;
+		g->ballots = g->open;
+		enqueue_ballot(e, g->open);
+		enqueue_group(e, g);
 	}
 	return g->open;
 }
 
-static struct mention *mention(struct mentions *l, struct atom *a)
+static struct mention *mention(struct ballot *b, struct mentions *l, struct atom *a)
 {
+	struct voice *v;
+
 	/* The atom knows where it stands, if that was on this list. */
 	if (a->mention < l->n && l->m[a->mention].a == a)
 		return &l->m[a->mention];
@@ -110,8 +131,12 @@ static struct mention *mention(struct mentions *l, struct atom *a)
 		l->room = l->room ? l->room * 2 : 1;
 		l->m = xrealloc(l->m, l->room, sizeof(*l->m));
 	}
+	v = xcalloc(1, sizeof(*v));
+	*v = (struct voice){ .ballot = b, .next = a->voices };
+	a->voices = v;
 	a->mention = l->n;
 	l->m[l->n] = (struct mention){ .a = a, .usage = a->size };
+	l->open++;
 	return &l->m[l->n++];
 }
 
@@ -137,7 +162,7 @@ static void ask_one(struct election *e, const struct atom *user, const void *vot
 		if (!t || t->twin || !t->group || !t->group->numbered || t->parent)
 			continue;
 		b = open_ballot(e, t->group, voter);
-		mention(patched ? &b->patched : &b->orig, t)->usage += usage_hash(user, r);
+		mention(b, patched ? &b->patched : &b->orig, t)->usage += usage_hash(user, r);
 	}
 }
 
@@ -262,6 +287,16 @@ static struct mention *counterpart(const struct running *from, const struct runn
 	return alike;
 }
 
+/*
+ * Declared at the same line, if lines can be compared? A voter that mentions one on each side needs no such
+ * proof: the declaration was edited. Among several, another line may be that of another variable.
+ */
+static bool lines_agree(const struct ballot *b, const struct atom *orig, const struct atom *patched)
+{
+	return (b->orig.n == 1 && b->patched.n == 1) || !orig->line || !patched->line ||
+	       orig->line == patched->line;
+}
+
 static void vote(struct atom *orig, struct atom *patched)
 {
 	if (orig->vote && orig->vote != patched)
@@ -290,17 +325,17 @@ static void leave_open(const struct running *orig, const struct running *patched
 	}
 }
 
-static void count_ballot(struct ballot *b, bool sure)
+static void count_ballot(struct ballot *b)
 {
 	struct running orig, patched;
 
 	start_running(&orig, &b->orig);
 	start_running(&patched, &b->patched);
 	orig.doubtful = count_doubtful(&orig, &patched);
-	for (size_t i = 0; patched.n && i < orig.n && !(sure && (orig.n > 1 || patched.n > 1)); i++) {
+	for (size_t i = 0; patched.n && i < orig.n; i++) {
 		struct mention *m = orig.in_order[i], *n = counterpart(&orig, &patched, m);
 
-		m->lost = !n || !types_agree(m->a->type, n->a->type);
+		m->lost = !n || !types_agree(m->a->type, n->a->type) || !lines_agree(b, m->a, n->a);
 		if (!m->lost)
 			vote(m->a, n->a);
 	}
@@ -317,36 +352,90 @@ static void forget_votes_on(const struct atom_list *l)
 	}
 }
 
-/* Whether something found its counterpart: then there may be more to find. */
-static bool hold(struct election *e, struct pairing *g, bool sure)
+static void leave_all_open(const struct atom_list *l)
 {
-	bool progress = false;
+	for (size_t i = 0; i < l->n; i++)
+		l->a[i]->vote_conflict = true;
+}
+
+/* Count a group's ballots anew, those that are sure or all; drop what has nothing more to say. */
+static void count_group(struct pairing *g, bool sure)
+{
+	struct ballot **at = &g->ballots;
 
 	forget_votes_on(&g->orig);
 	forget_votes_on(&g->patched);
-	for (struct ballot *b = g->ballots; b; b = b->next)
-		count_ballot(b, sure);
-	for (size_t i = 0; i < g->orig.n; i++) {
-		struct atom *a = g->orig.a[i], *b = a->vote;
+	while (*at) {
+		struct ballot *b = *at;
 
-		if (a->twin || !b || b->twin || b->vote != a || a->vote_conflict || b->vote_conflict)
+		if (!b->orig.open || !b->patched.open) {
+			*at = b->next;
 			continue;
-		join(a, b);
-		ask_data(e, a);
-		progress = true;
+		}
+		if (!sure || is_sure(b))
+			count_ballot(b);
+		at = &b->next;
 	}
-	return progress;
+	g->counted_unsure = !sure;
 }
 
-static void free_ballots(struct pairing *g)
+/* a has its counterpart: the ballots that mention it say less now, and more clearly. */
+static void settle(struct election *e, struct atom *a, bool is_patched)
 {
-	for (struct ballot *b = g->ballots, *next; b; b = next) {
-		next = b->next;
-		free(b->orig.m);
-		free(b->patched.m);
-		free(b);
+	for (struct voice *v = a->voices; v; v = v->next) {
+		(is_patched ? &v->ballot->patched : &v->ballot->orig)->open--;
+		enqueue_group(e, v->ballot->group);
+		if (is_sure(v->ballot))
+			enqueue_ballot(e, v->ballot);
 	}
-	g->ballots = NULL;
+}
+
+/* Join a with what all votes on it say it is, if they do. */
+static void elect(struct election *e, struct atom *a)
+{
+	struct atom *b = a->vote;
+
+	if (a->twin || !b || b->twin || b->vote != a || a->vote_conflict || b->vote_conflict)
+		return;
+	join(a, b);
+	settle(e, a, false);
+	settle(e, b, true);
+	ask_data(e, a);
+}
+
+/* All ballots that have become sure vote, and then what they pair is paired. */
+static void hold_sure(struct election *e)
+{
+	struct ballot *voted = NULL;
+
+	for (struct ballot *b = e->sure; b; b = b->next_queued) {
+		b->queued = false;
+		if (!is_sure(b))
+			continue;
+		if (b->group->counted_unsure)
+			count_group(b->group, true);
+		count_ballot(b);
+		enqueue_group(e, b->group);
+		b->next_voted = voted;
+		voted = b;
+	}
+	e->sure = NULL;
+	e->sure_end = &e->sure;
+	for (struct ballot *b = voted; b; b = b->next_voted)
+		for (size_t i = 0; is_sure(b) && i < b->orig.n; i++)
+			elect(e, b->orig.m[i].a);
+}
+
+static void hold_unsure(struct election *e, struct pairing *g)
+{
+	if (g->counts++ >= MAX_COUNTS) {
+		leave_all_open(&g->orig);
+		leave_all_open(&g->patched);
+		return;
+	}
+	count_group(g, false);
+	for (size_t i = 0; i < g->orig.n; i++)
+		elect(e, g->orig.a[i]);
 }
 
 void pair_by_votes(struct pairer *p)
@@ -359,15 +448,11 @@ void pair_by_votes(struct pairer *p)
 		ask(&e, f, &f->orig, &f->patched);
 	for_each_atom(&p->d->orig, a)
 		ask_data(&e, a);
-	for (;;) {
-		bool sure = e.sure;
-
-		g = sure ? next_sure(&e) : next_unsure(&e);
-		if (!g)
-			break;
-		if (hold(&e, g, sure))
-			enqueue(&e, g);
-	}
-	for (g = p->numbered; g; g = g->next_numbered)
-		free_ballots(g);
+	do {
+		while (e.sure)
+			hold_sure(&e);
+		g = next_group(&e);
+		if (g)
+			hold_unsure(&e, g);
+	} while (g || e.sure);
 }

@@ -150,7 +150,7 @@ diff_one()
 	local target=$1 object=$2 out=$WORKDIR/diff/$1/$2 options=() code=0 text
 	mkdir -p "${out%/*}"
 	text=$out.messages
-	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}"
+	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}" --same-lines
 		--proof "$WORKDIR/proof/$object" --image "$IMAGE")
 	if [[ -s $WORKDIR/original/$object.aux && -s $WORKDIR/patched/$object.aux ]]; then
 		options+=(--orig-prototypes "$WORKDIR/original/$object.aux"

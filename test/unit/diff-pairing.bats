@@ -1174,3 +1174,96 @@ own_copy()
 		.text.A 0xd PC32 .kpatch.sym.vmlinux.vmlinux.x.1,0 -4
 	EOT
 }
+
+# Two counters in one function; the patched file has another one, used alike, in the place of the second.
+replaced_counter()
+{
+	pair -g <<-'EOT'
+		int foo(int x)
+		{
+			{ static int count; barrier(); count += x; }
+		#ifndef PATCHED
+			{ static int count; barrier(); count += x; }
+		#endif
+			barrier();
+		#ifdef PATCHED
+			{ static int count; barrier(); count += x; }
+		#endif
+			return x * 5;
+		}
+	EOT
+}
+
+@test "one of two static locals of one name is replaced by another that is used alike: lines tell" {
+	CDO_OPTIONS=(--same-lines)
+	replaced_counter
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: count.0: cannot tell which count.0 of the original this is; give the variables or functions of this name different names
+		refused: file.c: count.1: cannot tell which count.1 of the original this is; give the variables or functions of this name different names
+	EOT
+}
+
+@test "lines that are not said to be the same are not compared" {
+	replaced_counter
+	cdo 3
+}
+
+@test "the only static local of its name in a function may be declared at another line" {
+	CDO_OPTIONS=(--same-lines)
+	pair -g <<-'EOT'
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			static int count;
+			count += x + 1;
+		#else
+			static int count;
+			count += x;
+		#endif
+			return x;
+		}
+	EOT
+	given_symbols orig.o count.0
+	given_symbols patched.o count.0
+	cdo 0
+	no_messages
+	klp_of .text.foo | diff -u - <(echo count.0,0)
+}
+
+# chain_of_pairs N: foo() refers to two static locals, of which the first refers to two others, and so on N times.
+chain_of_pairs()
+{
+	awk -v n="$1" 'BEGIN {
+		print ".section .text.foo, \"ax\"\n.type foo, @function\n.globl foo\nfoo:\n9: call __fentry__"
+		print ".pushsection __mcount_loc, \"a\"\n.quad 9b\n.popsection"
+		print "#ifdef PATCHED\n#define V(i) count.10##i\n movl $2, %eax\n#else\n#define V(i) count.20##i\n movl $1, %eax\n#endif"
+		print "movq $V(1000), %rdi\nmovq $V(2000), %rsi\nret\n.size foo, . - foo"
+		for (i = 0; i < n; i++) {
+			printf ".section .data.V(%d), \"aw\"\n.type V(%d), @object\n.size V(%d), 16\n", 1000 + i, 1000 + i, 1000 + i
+			printf "V(%d): .quad V(%d), V(%d)\n", 1000 + i, 1001 + i, 2001 + i
+			printf ".section .data.V(%d), \"aw\"\n.type V(%d), @object\n.size V(%d), 16\n", 2000 + i, 2000 + i, 2000 + i
+			printf "V(%d): .quad 0, 0\n", 2000 + i
+		}
+		printf ".section .data.last, \"aw\"\n.type V(%d), @object\n.size V(%d), 16\nV(%d): .quad 1, 1\n", 1000 + n, 1000 + n, 1000 + n
+		printf ".type V(%d), @object\n.size V(%d), 16\nV(%d): .quad 1, 2\n", 2000 + n, 2000 + n, 2000 + n
+	}' > chain.S
+	asm_pair < chain.S
+}
+
+@test "pairs that follow from pairs that are not sure, link by link: found" {
+	chain_of_pairs 90
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux count.201000 0
+		klp vmlinux count.202000 0
+	EOT
+}
+
+@test "more such links than any compiler makes: refused, not counted for ever" {
+	chain_of_pairs 120
+	cdo 2
+	[[ $(grep -c '^create-diff-object: refused: file.c: count.10[0-9]*: cannot tell which ' <<< "$stderr") -eq 42 ]]
+}
