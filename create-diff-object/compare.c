@@ -249,7 +249,6 @@ static void compare_strays(struct diff *d, struct comparer *c)
 int compare_objects(struct diff *d)
 {
 	struct comparer c = { 0 };
-	struct comparison *known, *tmp;
 
 	for_each_atom(&d->patched, a) {
 		switch (a->kind) {
@@ -271,9 +270,5 @@ int compare_objects(struct diff *d)
 		}
 	}
 	compare_strays(d, &c);
-	HASH_ITER(hh, c.known, known, tmp) {
-		HASH_DEL(c.known, known);
-		free(known);
-	}
 	return 0;
 }

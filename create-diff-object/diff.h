@@ -235,7 +235,6 @@ enum proven {
 	PROVEN,
 	PROVEN_OTHER,	/* its place is known, and the kernel has another symbol of this name, or none */
 };
-void proof_free(struct proof *p);
 /* The running kernel's symbol that sym, a symbol of the original, is; *ksym is NULL if it is none. */
 enum proven proven_symbol(const struct diff *d, const struct symbol *sym, const struct ksym **ksym);
 

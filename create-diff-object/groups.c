@@ -47,7 +47,7 @@ static void add_to(struct pairer *p, struct atom *a, bool is_patched, char *key)
 
 static void add_to_group(struct pairer *p, struct atom *a, bool is_patched)
 {
-	char *name = name_key(atom_name(a));
+	char *name = name_key(atom_name(a)), *key;
 	bool numbered = strcmp(name, atom_name(a));
 
 	a->own_copy = is_own_copy(a, name, numbered);
@@ -55,8 +55,11 @@ static void add_to_group(struct pairer *p, struct atom *a, bool is_patched)
 		free(name);
 		return;
 	}
-	add_to(p, a, is_patched, xasprintf("%c%c%s", a->kind == ATOM_CODE ? 'c' : a->kind == ATOM_REGISTRY ? 'r' : 'd',
-			numbered ? '#' : '=', name));
+	key = xcalloc(strlen(name) + 3, 1);
+	key[0] = a->kind == ATOM_CODE ? 'c' : a->kind == ATOM_REGISTRY ? 'r' : 'd';
+	key[1] = numbered ? '#' : '=';
+	strcpy(key + 2, name);
+	add_to(p, a, is_patched, key);
 	free(name);
 }
 
@@ -126,9 +129,14 @@ static void collect(struct pairer *p, struct elf_file *file, bool is_patched)
 			continue;
 		if (a->kind == ATOM_CODE || a->kind == ATOM_DATA || a->kind == ATOM_REGISTRY)
 			add_to_group(p, a, is_patched);
-		if (is_code(a->sec))
-			add_to_family(p, a, is_patched);
 	}
+}
+
+static void collect_families(struct pairer *p, struct elf_file *file, bool is_patched)
+{
+	for_each_atom(file, a)
+		if (is_named(a) && is_code(a->sec))
+			add_to_family(p, a, is_patched);
 }
 
 void group_things(struct pairer *p)
@@ -139,4 +147,9 @@ void group_things(struct pairer *p)
 	for (struct pairing *g = p->numbered; g; g = g->next_numbered)
 		if (g->key[0] == 'd')
 			split_by_type(p, g);
+	/* They are asked about what is numbered. */
+	if (p->numbered) {
+		collect_families(p, &p->d->orig, false);
+		collect_families(p, &p->d->patched, true);
+	}
 }

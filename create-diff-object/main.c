@@ -6,6 +6,8 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -227,6 +229,17 @@ static int run(struct diff *d)
 	return EXIT_DONE;
 }
 
+/*
+ * Everything stays until the end, so that nothing is given back to the system meanwhile, which would clear it when it
+ * is asked for again: of 100,000 functions that is a tenth of the time.
+ */
+static void keep_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	mallopt(M_TOP_PAD, 32 << 20);
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -236,6 +249,7 @@ int main(int argc, char **argv)
 	struct diff d = { 0 };
 	int status;
 
+	keep_memory();
 	diag_init(argv[0]);
 	argp_err_exit_status = EXIT_ERROR;
 	argp_parse(&argp, argc, argv, 0, NULL, &d.opt);

@@ -32,48 +32,65 @@ static void pair_plain(struct pairer *p, struct pairing *g)
 			    p->d->opt.source, atom_title(g->patched.a[0]), g->orig.n, g->patched.n);
 }
 
+/* The name of what this is the cold part of: foo for foo.cold and foo.cold.3; NULL: it is none. */
+static char *parent_name(const struct atom *a)
+{
+	const char *dot = is_function(a) ? strstr(atom_name(a), ".cold") : NULL;
+	char *key, *name = NULL;
+
+	if (!dot)
+		return NULL;
+	key = name_key(atom_name(a));
+	if (is_cold(key)) {
+		name = xstrdup(atom_name(a));
+		name[dot - atom_name(a)] = '\0';
+	}
+	free(key);
+	return name;
+}
+
 /* foo.cold, foo.cold.3 and foo.isra.0.cold are parts of foo, foo and foo.isra.0. */
 static void find_parents(struct elf_file *file)
 {
-	struct by_name {
-		const char *name;
+	struct wanted {
+		char *name;
 		struct atom *a;
 		UT_hash_handle hh;
-	} *index = NULL, *e, *tmp;
+	} *index = NULL, *w;
+	char *name;
 
+	for_each_atom(file, part) {
+		name = parent_name(part);
+		if (!name)
+			continue;
+		HASH_FIND_STR(index, name, w);
+		if (w) {
+			free(name);
+			continue;
+		}
+		w = xcalloc(1, sizeof(*w));
+		w->name = name;
+		HASH_ADD_KEYPTR(hh, index, w->name, strlen(w->name), w);
+	}
+	if (!index)
+		return;
 	for_each_atom(file, a) {
 		if (!is_function(a))
 			continue;
-		HASH_FIND_STR(index, atom_name(a), e);
-		if (e)
-			continue;
-		e = xcalloc(1, sizeof(*e));
-		e->name = atom_name(a);
-		e->a = a;
-		HASH_ADD_KEYPTR(hh, index, e->name, strlen(e->name), e);
+		HASH_FIND_STR(index, atom_name(a), w);
+		if (w && !w->a)
+			w->a = a;
 	}
 	for_each_atom(file, c) {
-		char *key, *name, *dot;
-
-		if (!is_function(c))
+		name = parent_name(c);
+		if (!name)
 			continue;
-		key = name_key(atom_name(c));
-		if (is_cold(key)) {
-			name = xstrdup(atom_name(c));
-			dot = strstr(name, ".cold");
-			*dot = '\0';
-			HASH_FIND_STR(index, name, e);
-			if (e && e->a != c) {
-				c->parent = e->a;
-				e->a->child = c;
-			}
-			free(name);
+		HASH_FIND_STR(index, name, w);
+		if (w->a && w->a != c) {
+			c->parent = w->a;
+			w->a->child = c;
 		}
-		free(key);
-	}
-	HASH_ITER(hh, index, e, tmp) {
-		HASH_DEL(index, e);
-		free(e);
+		free(name);
 	}
 }
 

@@ -300,26 +300,6 @@ int prove_original(struct diff *d)
 	return 0;
 }
 
-void proof_free(struct proof *p)
-{
-	struct proof_name *n, *tmp;
-
-	if (!p)
-		return;
-	HASH_ITER(hh, p->names, n, tmp) {
-		HASH_DEL(p->names, n);
-		free(n->syms);
-		free(n->orig);
-		free(n);
-	}
-	for (size_t i = 0; p->placed && i < p->obj.nsections; i++)
-		free(p->placed[i].syms);
-	free(p->placed);
-	elf_file_close(&p->obj);
-	running_close(&p->run);
-	free(p);
-}
-
 /*
  * The symbol of the proof object that is sym of the original: the one of the same name and, if there
  * are several, of the same rank among them. NULL: not certain.

@@ -41,13 +41,6 @@ int running_open(struct running *run, const char *path, const char *objname,
 	return 0;
 }
 
-void running_close(struct running *run)
-{
-	symtab_free(&run->module_names);
-	elf_file_close(&run->module);
-	image_close(&run->image);
-}
-
 static const struct image_section *section_at(const struct running *run, uint64_t addr, uint64_t size)
 {
 	const struct image_section *s;

@@ -29,11 +29,9 @@ struct field {
 
 /*
  * Read the image of the kernel object called objname, whose symbols kallsyms has. Returns 0, or -1 after a
- * message. running_close() takes half-opened and zeroed ones, too.
  */
 int running_open(struct running *run, const char *path, const char *objname,
 		 const struct symtab *kallsyms);
-void running_close(struct running *run);
 
 /* Are there size bytes at addr, in one section, whether or not the file has their contents? */
 bool running_covers(const struct running *run, uint64_t addr, uint64_t size);
