@@ -17,16 +17,14 @@
 static const char usual_causes[] =
 	"usual causes: another compiler version, another configuration, source of another version";
 
-/* A difference is an error, or with --skip-image-check a warning and the section's place not known. */
-static int complain(struct diff *d, const struct section *s, char *text)
+/* A difference is an error, or with --skip-image-check a warning. */
+static void complain(struct diff *d, char *text)
 {
 	if (d->opt.skip_image_check)
 		diag_warn("%s: %s; %s", d->opt.source, text, usual_causes);
 	else
 		diag_error("%s: %s; %s", d->opt.source, text, usual_causes);
 	free(text);
-	d->proof->placed[s->index].placing = REFUTED;
-	return d->opt.skip_image_check ? 0 : -1;
 }
 
 /* The function or variable at an offset, and where it starts. */
@@ -146,7 +144,7 @@ static uint64_t difference_near(const struct proof *p, const struct section *s, 
 }
 
 /* Where a section is not, say what speaks against it. */
-static int report_refuted(struct diff *d, const struct section *s)
+static void report_refuted(struct diff *d, const struct section *s)
 {
 	const struct proof *p = d->proof;
 	const struct placed *pl = &p->placed[s->index];
@@ -166,10 +164,10 @@ static int report_refuted(struct diff *d, const struct section *s)
 					 s->name, pl->nsyms ? pl->syms[0]->name : s->name,
 					 is_code(s) ? "()" : "");
 	}
-	return complain(d, s, text);
+	complain(d, text);
 }
 
-static int report_reloc(struct diff *d, const struct section *s, const struct reloc *r)
+static void report_reloc(struct diff *d, const struct section *s, const struct reloc *r)
 {
 	const struct proof *p = d->proof;
 	uint64_t base = p->placed[s->index].base, start;
@@ -185,33 +183,48 @@ static int report_reloc(struct diff *d, const struct section *s, const struct re
 		is = xstrdup(f.name);
 	else
 		is = running_title(&p->run, f.value + end);
-	return complain(d, s, xasprintf("%s+0x%lx: the kernel refers to %s here, the compiled source to %s%s0x%lx",
+	complain(d, xasprintf("%s+0x%lx: the kernel refers to %s here, the compiled source to %s%s0x%lx",
 					name, (unsigned long)(r->offset - start), is, r->sym->name,
 					addend < 0 ? "-" : "+",
 					(unsigned long)(addend < 0 ? -addend : addend)));
 }
 
+static const struct reloc *wrong_reloc(const struct proof *p, const struct section *s)
+{
+	if (p->placed[s->index].placing != PLACED)
+		return NULL;
+	for_each_reloc(s, r)
+		if (!reloc_agrees(p, s, p->placed[s->index].base, r))
+			return r;
+	return NULL;
+}
+
+/* So many differences are shown; the source of another version has hundreds. */
+#define MAX_SHOWN 20
+
 static int judge(struct diff *d)
 {
 	struct proof *p = d->proof;
-	int err = 0;
+	size_t n = 0;
+	bool placed_wrong;
 
 	for_each_section(&p->obj, s)
-		if (p->placed[s->index].placing == REFUTED)
-			err |= report_refuted(d, s);
+		if (p->placed[s->index].placing == REFUTED && n++ < MAX_SHOWN)
+			report_refuted(d, s);
 	/* One wrong place makes many wrong references. */
-	if (err)
-		return err;
+	placed_wrong = n && !d->opt.skip_image_check;
 	for_each_section(&p->obj, t) {
-		if (p->placed[t->index].placing != PLACED)
+		const struct reloc *r = placed_wrong ? NULL : wrong_reloc(p, t);
+
+		if (!r)
 			continue;
-		for_each_reloc(t, r)
-			if (!reloc_agrees(p, t, p->placed[t->index].base, r)) {
-				err |= report_reloc(d, t, r);
-				break;
-			}
+		p->placed[t->index].placing = REFUTED;
+		if (n++ < MAX_SHOWN)
+			report_reloc(d, t, r);
 	}
-	return err;
+	if (n > MAX_SHOWN)
+		diag_warn("%s: %zu more sections differ", d->opt.source, n - MAX_SHOWN);
+	return n && !d->opt.skip_image_check ? -1 : 0;
 }
 
 static void print_debug(const struct diff *d)

@@ -464,3 +464,25 @@ same_names()
 	cdo 2 --skip-image-check
 	[[ $stderr == *"refused: file.c: helper(): not in the symbol table of vmlinux; is this file part of it, and is the source that of the running kernel?" ]]
 }
+
+@test "another source version differs in many places: 20 are shown, the rest is counted" {
+	many() {
+		local i
+		for ((i = 0; i < 30; i++)); do
+			printf '.section .data.v%d, "aw"; .globl v%d; .type v%d, @object; v%d: .long %s; .size v%d, 4\n' \
+				$i $i $i $i "$1 + $i" $i
+		done
+	}
+	many 100 > ours.S
+	compile proof.o ours.S
+	asm_pair < ours.S
+	many 200 > theirs.S
+	compile theirs.o theirs.S
+	link_kernel theirs.o
+	CDO_OPTIONS=(--proof proof.o --image image)
+	cdo 1
+	[ "$(grep -c ': the kernel has [cd][0-9a-f] 00 00 00 here, the compiled source ' <<< "$stderr")" -eq 20 ]
+	tail -n 1 <<< "$stderr" | diff -u - <(echo 'create-diff-object: warning: file.c: 10 more sections differ')
+	cdo 3 --skip-image-check
+	[ "$(wc -l <<< "$stderr")" -eq 21 ]
+}
