@@ -168,7 +168,7 @@ struct diff {
 
 	struct atom *taken, **taken_end;	/* in the order of taking */
 	struct registration *registrations;
-	size_t nregistrations;
+	size_t nregistrations, registrations_room;
 	struct reach *reaches;		/* hash */
 	struct name_set *depends;	/* modules that the patched one depends on, itself among them */
 	struct elf_out out;

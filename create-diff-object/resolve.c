@@ -408,11 +408,22 @@ static bool is_unmarked(const struct atom *target)
 	       !arch_has_landing_mark(orig->sec, orig->off + orig->entry);
 }
 
+/* Of several names at one place, a global one is the surest. NULL: it has none. */
+static const struct symbol *surest_name(const struct atom *a)
+{
+	const struct symbol *s = a->syms;
+
+	for (const struct symbol *t = s; t && is_local_symbol(s); t = t->next)
+		if (!is_local_symbol(t))
+			s = t;
+	return s;
+}
+
 struct reach *reach_atom(struct diff *d, const struct atom *target, const struct atom *user)
 {
 	/* The running kernel knows it by the name that it has in the original. */
 	const struct atom *known = target->twin ? target->twin : target;
-	const struct symbol *s = known->syms;
+	const struct symbol *s = surest_name(known);
 	bool is_init = has_prefix(target->sec->name, ".init") || has_prefix(target->sec->name, ".exit") ||
 		       has_prefix(target->sec->name, ".meminit");
 	struct reach *r;
@@ -428,10 +439,6 @@ struct reach *reach_atom(struct diff *d, const struct atom *target, const struct
 			    d->opt.source, atom_title(user), s->name);
 		return NULL;
 	}
-	/* Of several names at one place, a global one is the surest. */
-	for (const struct symbol *t = known->syms; t && is_local_symbol(s); t = t->next)
-		if (!is_local_symbol(t))
-			s = t;
 	r = find_reach(d, xasprintf("%u %s", s->index, s->name), s->name, &is_new);
 	if (is_new) {
 		reach_defined(d, r, s, user);
@@ -471,14 +478,11 @@ static bool is_overridden(struct diff *d, const struct symbol *s)
 static void register_function(struct diff *d, struct atom *a)
 {
 	struct registration *reg;
-	const struct symbol *s = a->twin->syms;
+	const struct symbol *s = surest_name(a->twin);
 	enum found found;
 	unsigned int pos;
 	char *c;
 
-	for (const struct symbol *t = s; t && is_local_symbol(s); t = t->next)
-		if (!is_local_symbol(t))
-			s = t;
 	if (strlen(s->name) > d->own_symtab.name_max) {
 		diag_refuse("%s: %.60s...(): the name has %zu characters, and the kernel cannot look up more than %zu; patch its callers instead",
 			    d->opt.source, s->name, strlen(s->name), d->own_symtab.name_max);
@@ -508,8 +512,10 @@ static void register_function(struct diff *d, struct atom *a)
 		return;
 	}
 
-	d->registrations =
-		xrealloc(d->registrations, d->nregistrations + 1, sizeof(*d->registrations));
+	if (d->nregistrations == d->registrations_room) {
+		d->registrations_room = d->registrations_room ? d->registrations_room * 2 : 16;
+		d->registrations = xrealloc(d->registrations, d->registrations_room, sizeof(*d->registrations));
+	}
 	reg = &d->registrations[d->nregistrations++];
 	a->registration = d->nregistrations;
 	reg->atom = a;
