@@ -215,7 +215,7 @@ static inline bool is_constant(const struct atom *a)
 /* uses.c */
 void list_uses(struct elf_file *file);
 
-/* types.c */
+/* agree.c */
 /* Can data of the one be read as the other? What is not known (NULL) agrees with everything. */
 bool types_agree(struct type *orig, struct type *patched);
 /* A hash, the same for types that agree, and mostly another for those that do not. */

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two types agree if what was written as one can be read as the other. That is more than equal sizes (an
+ * int is no float) and less than equal declarations:
+ *
+ * - Typedefs and qualifiers are looked through. const is the section's matter.
+ * - Integers of one size agree, signed or not, char or not, and so do enumerations and integers: the
+ *   representation is the same. Two enumerations must have some enumerator in common, and each of those must
+ *   have the same value: new ones may be added. A bool is no integer of its size: it holds 0 and 1 only.
+ * - Structures and unions agree if their members do: names, places, widths, types. Their tags may differ.
+ * - Behind a pointer, structures and unions are known by their tags. Objects of the kernel that are not
+ *   variables of this file are another matter, and often one side of the diff has only the declaration.
+ *   What has no tag is compared like the others.
+ */
+#include <stdlib.h>
+
+#include "diag.h"
+#include "types.h"
+
+bool type_is_scalar(const struct type *t)
+{
+	return t->tag == DW_TAG_base_type || t->tag == DW_TAG_pointer_type || t->tag == DW_TAG_enumeration_type;
+}
+
+static bool is_integer(const struct type *t)
+{
+	if (t->tag == DW_TAG_enumeration_type)
+		return true;
+	if (t->tag != DW_TAG_base_type)
+		return false;
+	switch (t->encoding) {
+	case DW_ATE_signed:
+	case DW_ATE_unsigned:
+	case DW_ATE_signed_char:
+	case DW_ATE_unsigned_char:
+	case DW_ATE_UTF:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : !a && !b;
+}
+
+/* Both lists are in the order of the source, so that what is looked for mostly comes next. */
+static bool enumerators_agree(const struct type *a, const struct type *b, unsigned long *steps)
+{
+	bool common = false;
+	size_t next = 0;
+
+	if (!a->nparts || !b->nparts)
+		return true;
+	for (size_t i = 0; i < a->nparts; i++)
+		for (size_t n = 0; n < b->nparts; n++, next++) {
+			const struct part *x = &a->parts[i], *y = &b->parts[next % b->nparts];
+
+			if (!(*steps)--)
+				return false;
+			if (!same_name(x->name, y->name))
+				continue;
+			if (x->value != y->value)
+				return false;
+			common = true;
+			next++;
+			break;
+		}
+	return common;
+}
+
+/* What is not done after that many steps was made to take forever. */
+#define MAX_STEPS 1000000
+
+static bool agree(struct type *a, struct type *b, unsigned long *steps)
+{
+	if (a == b || a->agrees == b)
+		return true;
+	if (!*steps)
+		return false;
+	--*steps;
+	if (is_integer(a) && is_integer(b))
+		return a->size == b->size && enumerators_agree(a, b, steps);
+	if (a->tag != b->tag || a->size != b->size || a->encoding != b->encoding ||
+	    a->by_tag != b->by_tag || a->nparts != b->nparts)
+		return false;
+	if (a->by_tag)
+		return same_name(a->name, b->name);
+	if (!a->to != !b->to || (a->to && !agree(a->to, b->to, steps)))
+		return false;
+	for (size_t i = 0; i < a->nparts; i++) {
+		const struct part *x = &a->parts[i], *y = &b->parts[i];
+
+		if (x->value != y->value || x->width != y->width || !same_name(x->name, y->name) ||
+		    !x->type != !y->type || (x->type && !agree(x->type, y->type, steps)))
+			return false;
+	}
+	a->agrees = b;
+	return true;
+}
+
+bool types_agree(struct type *orig, struct type *patched)
+{
+	unsigned long steps = MAX_STEPS;
+
+	return !orig || !patched || agree(orig, patched, &steps);
+}
+
+/* How deep a shape looks, and how wide. */
+#define SHAPE_DEPTH 3
+#define SHAPE_PARTS 32
+
+static uint64_t mix(uint64_t h, uint64_t value)
+{
+	h = (h ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
+static uint64_t mix_name(uint64_t h, const char *name)
+{
+	for (; name && *name; name++)
+		h = h * 31 + (unsigned char)*name;
+	return mix(h, 0);
+}
+
+static uint64_t shape(const struct type *t, unsigned int depth)
+{
+	uint64_t h = mix(is_integer(t) ? DW_TAG_base_type : t->tag, t->size);
+
+	if (is_integer(t))
+		return h;
+	h = mix(mix(mix(h, t->encoding), t->by_tag), t->nparts);
+	if (t->by_tag)
+		return mix_name(h, t->name);
+	if (!depth)
+		return h;
+	if (t->to)
+		h = mix(h, shape(t->to, depth - 1));
+	for (size_t i = 0; i < t->nparts && i < SHAPE_PARTS; i++) {
+		const struct part *p = &t->parts[i];
+
+		h = mix_name(mix(mix(h, p->value), p->width), p->name);
+		if (p->type)
+			h = mix(h, shape(p->type, depth - 1));
+	}
+	return h;
+}
+
+uint64_t type_shape(struct type *t)
+{
+	if (!t->shape)
+		t->shape = shape(t, SHAPE_DEPTH);
+	return t->shape;
+}
+
+static char *declare(const struct type *t, const char *declarator, unsigned int depth);
+
+/* "(int, struct foo *)" */
+static char *parameters(const struct type *t, unsigned int depth)
+{
+	char *list = xstrdup("("), *next, *param;
+
+	for (size_t i = 0; i < t->nparts; i++) {
+		bool enough = depth == 0 || i == 8;
+		const struct part *p = &t->parts[i];
+
+		param = p->type && !enough ? declare(p->type, "", depth - 1) : xstrdup("...");
+		next = xasprintf("%s%s%s", list, i ? ", " : "", param);
+		free(param);
+		free(list);
+		list = next;
+		if (enough)
+			break;
+	}
+	next = xasprintf("%s)", list);
+	free(list);
+	return next;
+}
+
+/* As C writes it: what is declared in the middle, "int (*)[4]". */
+static char *declare(const struct type *t, const char *declarator, unsigned int depth)
+{
+	const char *name = t->name ? t->name : t->typedef_name, *keyword = "";
+	char *inner, *text;
+
+	if (depth == 0 && t->to)
+		return xasprintf("... %s", declarator);
+	if (t->tag == DW_TAG_pointer_type && t->to) {
+		bool braces = t->to->tag == DW_TAG_array_type || t->to->tag == DW_TAG_subroutine_type;
+
+		inner = xasprintf(braces ? "(*%s)" : "*%s", declarator);
+	} else if (t->tag == DW_TAG_subroutine_type && t->to) {
+		char *list = parameters(t, depth - 1);
+
+		inner = xasprintf("%s%s", declarator, list);
+		free(list);
+	} else if (t->tag == DW_TAG_array_type && t->to) {
+		inner = xstrdup(declarator);
+		for (size_t i = 0; i < t->nparts && i < 4; i++) {
+			text = t->parts[i].value == UINT64_MAX ?
+				       xasprintf("%s[]", inner) :
+				       xasprintf("%s[%lu]", inner, (unsigned long)t->parts[i].value);
+			free(inner);
+			inner = text;
+		}
+	} else {
+		if (t->tag == DW_TAG_structure_type)
+			keyword = "struct ";
+		else if (t->tag == DW_TAG_union_type)
+			keyword = "union ";
+		else if (t->tag == DW_TAG_enumeration_type)
+			keyword = "enum ";
+		if (!t->name && name)
+			keyword = "";
+		if (!name)
+			name = t->tag ? "{...}" : "void";
+		return xasprintf("%s%s%s%s", keyword, name,
+				 *declarator && *declarator != '[' ? " " : "", declarator);
+	}
+	text = declare(t->to, inner, depth - 1);
+	free(inner);
+	return text;
+}
+
+char *type_title(const struct type *t)
+{
+	return declare(t, "", 5);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files about types share: types.c reads them, agree.c compares them. */
+#ifndef CREATE_DIFF_OBJECT_TYPES_H
+#define CREATE_DIFF_OBJECT_TYPES_H
+
+#include <dwarf.h>
+
+#include "diff.h"
+
+/* A member, an enumerator, a parameter, or a dimension. */
+struct part {
+	const char *name;	/* NULL: none */
+	struct type *type;	/* NULL for enumerators and dimensions */
+	uint64_t value;		/* a member's place in bits, an enumerator's value, a dimension's length */
+	uint64_t width;		/* bit-field: in bits; else 0 */
+};
+
+struct type {
+	unsigned int tag;	/* DWARF's kind of type; 0: void */
+	unsigned int encoding;	/* of a base type */
+	const char *name;	/* its own, after struct, union or enum; NULL: none */
+	const char *typedef_name;	/* for messages, if it has no other */
+	uint64_t size;
+	bool by_tag;		/* structure or union that is known by its name only */
+	struct type *to;	/* what is pointed to, an element, what is returned */
+	struct part *parts;
+	size_t nparts, room;
+	const struct type *agrees;	/* the last type that was found to agree */
+	uint64_t shape;		/* 0: not asked for yet */
+};
+
+#endif
