@@ -5,8 +5,11 @@
  *
  * - Typedefs and qualifiers are looked through. const is the section's matter.
  * - Integers of one size agree, signed or not, char or not, and so do enumerations and integers: the
- *   representation is the same. Two enumerations must have some enumerator in common, and each of those must
- *   have the same value: new ones may be added. A bool is no integer of its size: it holds 0 and 1 only.
+ *   representation is the same. A bool is no integer of its size: it holds 0 and 1 only.
+ * - Two enumerations must have some enumerator in common, and each of those must have the same value: others
+ *   may be added. Only the greatest, which mostly says how many there are (NR_STATES), may have another value if it
+ *   is the same one on both sides, greater than each other one, and there are more in common. That a variable holds
+ *   the count itself, and means none of them, is not seen.
  * - Structures and unions agree if their members do: names, places, widths, types. Their tags may differ.
  * - Behind a pointer, structures and unions are known by their tags. Objects of the kernel that are not
  *   variables of this file are another matter, and often one side of the diff has only the declaration.
@@ -45,9 +48,38 @@ static bool same_name(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : !a && !b;
 }
 
-/* Both lists are in the order of the source, so that what is looked for mostly comes next. */
-static bool enumerators_agree(const struct type *a, const struct type *b, unsigned long *steps)
+/* Two parts of the same name that should be equal. */
+struct change {
+	const struct part *was, *is;
+};
+
+/* The enumerator that is greater than all others, or NULL. */
+static const struct part *greatest(const struct type *t)
 {
+	const struct part *top = NULL;
+	bool alone = true;
+
+	for (size_t i = 0; i < t->nparts; i++) {
+		const struct part *p = &t->parts[i];
+
+		/* Negative, or unsigned and huge? Of 8 bytes nothing tells. */
+		if (t->size > 4 && (int64_t)p->value < 0)
+			return NULL;
+		if (!top || (int64_t)p->value > (int64_t)top->value) {
+			top = p;
+			alone = true;
+		} else if (p->value == top->value) {
+			alone = false;
+		}
+	}
+	return alone ? top : NULL;
+}
+
+/* Both lists are in the order of the source, so that what is looked for mostly comes next. */
+static bool enumerators_agree(const struct type *a, const struct type *b, unsigned long *steps,
+			      struct change *change)
+{
+	const struct part *last = greatest(a), *new_last = greatest(b);
 	bool common = false;
 	size_t next = 0;
 
@@ -57,13 +89,17 @@ static bool enumerators_agree(const struct type *a, const struct type *b, unsign
 		for (size_t n = 0; n < b->nparts; n++, next++) {
 			const struct part *x = &a->parts[i], *y = &b->parts[next % b->nparts];
 
-			if (!(*steps)--)
+			if (!*steps)
 				return false;
+			--*steps;
 			if (!same_name(x->name, y->name))
 				continue;
-			if (x->value != y->value)
+			if (x->value == y->value)
+				common = true;
+			else
+				*change = (struct change){ x, y };
+			if (x->value != y->value && (x != last || y != new_last))
 				return false;
-			common = true;
 			next++;
 			break;
 		}
@@ -75,13 +111,15 @@ static bool enumerators_agree(const struct type *a, const struct type *b, unsign
 
 static bool agree(struct type *a, struct type *b, unsigned long *steps)
 {
+	struct change change;
+
 	if (a == b || a->agrees == b)
 		return true;
 	if (!*steps)
 		return false;
 	--*steps;
 	if (is_integer(a) && is_integer(b))
-		return a->size == b->size && enumerators_agree(a, b, steps);
+		return a->size == b->size && enumerators_agree(a, b, steps, &change);
 	if (a->tag != b->tag || a->size != b->size || a->encoding != b->encoding ||
 	    a->by_tag != b->by_tag || a->nparts != b->nparts)
 		return false;
@@ -226,4 +264,118 @@ static char *declare(const struct type *t, const char *declarator, unsigned int 
 char *type_title(const struct type *t)
 {
 	return declare(t, "", 5);
+}
+
+/* ---- what differs ---- */
+
+/* The member of t that is called as wanted, the one at index i first. */
+static const struct part *find_member(const struct type *t, const struct part *wanted, size_t i,
+				      unsigned long *steps)
+{
+	if (i < t->nparts && same_name(t->parts[i].name, wanted->name))
+		return &t->parts[i];
+	for (size_t j = 0; wanted->name && j < t->nparts && *steps; j++, --*steps)
+		if (same_name(t->parts[j].name, wanted->name))
+			return &t->parts[j];
+	return NULL;
+}
+
+/* "int", "int : 3" */
+static char *member_title(const struct part *p)
+{
+	char *type = type_title(p->type), *text;
+
+	if (!p->width)
+		return type;
+	text = xasprintf("%s : %lu", type, (unsigned long)p->width);
+	free(type);
+	return text;
+}
+
+static char *difference(struct type *a, struct type *b, unsigned long *steps);
+
+/* What differs between x of structure a, and y, which is called the same; NULL: nothing. */
+static char *member_difference(const char *of, const struct part *x, const struct part *y, unsigned long *steps)
+{
+	const char *name = x->name ? x->name : "without a name";
+	bool bits = (x->value | y->value) % 8;
+	char *old, *new, *text;
+
+	if (x->value != y->value)
+		return xasprintf("%s: member %s was at %s%lu, is at %s%lu", of, name, bits ? "bit " : "",
+				 (unsigned long)(bits ? x->value : x->value / 8), bits ? "bit " : "",
+				 (unsigned long)(bits ? y->value : y->value / 8));
+	if (x->width == y->width && agree(x->type, y->type, steps))
+		return NULL;
+	old = member_title(x);
+	new = member_title(y);
+	text = strcmp(old, new) ? xasprintf("%s: member %s was \"%s\", is \"%s\"", of, name, old, new) :
+				  difference(x->type, y->type, steps);
+	free(old);
+	free(new);
+	return text;
+}
+
+static char *members_difference(const struct type *a, const struct type *b, unsigned long *steps)
+{
+	char *of = type_title(a), *text = NULL;
+	const struct part *p, *other;
+
+	for (size_t i = 0; i < a->nparts && *steps && !text; i++) {
+		p = &a->parts[i];
+		other = find_member(b, p, i, steps);
+		if (other)
+			text = member_difference(of, p, other, steps);
+		else if (*steps)
+			text = xasprintf("%s: member %s is gone", of, p->name ? p->name : "without a name");
+	}
+	for (size_t i = 0; i < b->nparts && *steps && !text; i++) {
+		p = &b->parts[i];
+		if (!find_member(a, p, i, steps) && *steps)
+			text = xasprintf("%s: member %s is new", of, p->name ? p->name : "without a name");
+	}
+	if (!text && a->size != b->size)
+		text = xasprintf("%s was %lu bytes long, is %lu", of, (unsigned long)a->size,
+				 (unsigned long)b->size);
+	free(of);
+	return text;
+}
+
+static char *enumerators_difference(const struct type *a, const struct type *b, unsigned long *steps)
+{
+	struct change change = { 0 };
+	char *of, *other, *text = NULL;
+
+	if (enumerators_agree(a, b, steps, &change) || !*steps)
+		return NULL;
+	of = type_title(a);
+	other = type_title(b);
+	if (change.was && change.was->name)
+		text = xasprintf("%s: %s was %ld, is %ld", of, change.was->name, (long)change.was->value,
+				 (long)change.is->value);
+	else if (!change.was && !strcmp(of, other))
+		text = xasprintf("%s: all enumerators are new", of);
+	free(of);
+	free(other);
+	return text;
+}
+
+static char *difference(struct type *a, struct type *b, unsigned long *steps)
+{
+	if (is_integer(a) && is_integer(b))
+		return enumerators_difference(a, b, steps);
+	if (a->tag != b->tag || a->by_tag || b->by_tag)
+		return NULL;
+	if (a->to && b->to && !agree(a->to, b->to, steps))
+		return difference(a->to, b->to, steps);
+	if (a->tag == DW_TAG_structure_type || a->tag == DW_TAG_union_type)
+		return members_difference(a, b, steps);
+	return NULL;
+}
+
+char *type_difference(struct type *orig, struct type *patched)
+{
+	unsigned long steps = MAX_STEPS;
+
+	return difference(orig, patched, &steps);
 }

@@ -224,6 +224,11 @@ uint64_t type_shape(struct type *t);
 bool type_is_scalar(const struct type *t);
 /* "unsigned int", "struct foo *[4]": allocated anew at each call. */
 char *type_title(const struct type *t);
+/*
+ * Why do the two not agree? "struct foo: member b was at 4, is at 8", allocated anew at each call. NULL if their titles
+ * say it, or it takes more words.
+ */
+char *type_difference(struct type *orig, struct type *patched);
 
 /* pair.c */
 /* The part of a symbol's name in front of what the compiler numbers: "foo.isra" of "foo.isra.12". */

@@ -57,15 +57,17 @@ static bool type_changed(const struct atom *a)
 static void refuse_type(const struct diff *d, const struct atom *a)
 {
 	char *old = type_title(a->twin->type), *new = type_title(a->type);
+	char *why = type_difference(a->twin->type, a->type);
 
-	if (strcmp(old, new))
+	if (!why && strcmp(old, new))
 		diag_refuse("%s: %s: the type of existing data changed from \"%s\" to \"%s\", and the running kernel's is of the old one; give the new variable another name, or keep what is new in a shadow variable",
 			    d->opt.source, atom_title(a), old, new);
 	else
-		diag_refuse("%s: %s: the members of the type of existing data, \"%s\", changed, and the running kernel's has the old ones; give the new variable another name, or keep what is new in a shadow variable",
-			    d->opt.source, atom_title(a), old);
+		diag_refuse("%s: %s: the members of the type of existing data, \"%s\", changed (%s), and the running kernel's has the old ones; give the new variable another name, or keep what is new in a shadow variable",
+			    d->opt.source, atom_title(a), old, why ? why : "somewhere inside");
 	free(old);
 	free(new);
+	free(why);
 }
 
 static void refuse_data(const struct diff *d, const struct atom *a)

@@ -145,7 +145,7 @@ dwarf()
 	printf '#ifdef PATCHED\n%s\n#else\n%s\n#endif\n' "$(< crossed)" "$(< straight)" | dwarf
 	cdo 2
 	messages <<-EOT
-		refused: file.c: data: the members of the type of existing data, "struct {...}", changed, and the running kernel's has the old ones; $WAY_OUT
+		refused: file.c: data: the members of the type of existing data, "struct {...}", changed (somewhere inside), and the running kernel's has the old ones; $WAY_OUT
 	EOT
 }
 

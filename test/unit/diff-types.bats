@@ -60,10 +60,10 @@ changed_type()
 	refused "$1" "$2" "the type of existing data changed from \"$3\" to \"$4\", and the running kernel's is of the old one"
 }
 
-# changed_members OLD NEW TYPE
+# changed_members OLD NEW TYPE WHY
 changed_members()
 {
-	refused "$1" "$2" "the members of the type of existing data, \"$3\", changed, and the running kernel's has the old ones"
+	refused "$1" "$2" "the members of the type of existing data, \"$3\", changed ($4), and the running kernel's has the old ones"
 }
 
 # The klp relocations of a section, by symbol: "NAME,POS" in the order of their places.
@@ -357,7 +357,8 @@ static_local()
 	changed_type 'struct { } *data' 'struct one *data' "struct {...} *" "struct one *" < /dev/null
 	changed_type 'struct one *data' 'struct { } *data' "struct one *" "struct {...} *" < /dev/null
 	# Those without a tag by their members.
-	changed_members 'struct { int a; } *data' 'struct { long a; } *data' "struct {...} *" < /dev/null
+	changed_members 'struct { int a; } *data' 'struct { long a; } *data' "struct {...} *" \
+		'struct {...}: member a was "int", is "long int"' < /dev/null
 	agreeing 'struct { int a; } *data' 'struct { int a; } *data' < /dev/null
 	# Only one of the two sees what is in the structure, and that may have changed.
 	agreeing 'struct one *data' 'struct one { struct one *next; } *data' < /dev/null
@@ -373,23 +374,43 @@ static_local()
 }
 
 @test "a structure's members change at the same size: refused" {
-	changed_members 'struct pair { int a, b; } data' 'struct pair { int b, a; } data' "struct pair" < /dev/null
+	changed_members 'struct pair { int a, b; } data' 'struct pair { int b, a; } data' "struct pair" \
+		'struct pair: member a was at 0, is at 4' < /dev/null
 	changed_members 'struct pair { int a, b; } data' 'struct pair { int a; float b; } data' \
-		"struct pair" < /dev/null
+		"struct pair" 'struct pair: member b was "int", is "float"' < /dev/null
 	changed_members 'struct pair { char a; long b; } data' 'struct pair { char a, c; long b; } data' \
-		"struct pair" < /dev/null
+		"struct pair" 'struct pair: member c is new' < /dev/null
+	changed_members 'struct pair { char a, c; long b; } data' 'struct pair { char a; long b; } data' \
+		"struct pair" 'struct pair: member c is gone' < /dev/null
 	changed_members 'struct pair { int a, b; } data[3]' 'struct pair { int a, c; } data[3]' \
-		"struct pair[3]" < /dev/null
+		"struct pair[3]" 'struct pair: member b is gone' < /dev/null
 	changed_members 'struct pair { struct { int a, b; }; } data' 'struct pair { struct { int b, a; }; } data' \
-		"struct pair" < /dev/null
+		"struct pair" 'struct {...}: member a was at 0, is at 4' < /dev/null
+	changed_members 'struct pair { char c; struct { short a; }; } data' \
+		'struct pair { char c; union { char a; }; short b; } data' \
+		"struct pair" 'struct pair: member without a name was at 2, is at 1' < /dev/null
+	changed_members 'struct pair { char c; struct { char a; }; short b; } data' \
+		'struct pair { char c; char a; short b; } data' "struct pair" 'struct pair: member without a name is gone' < /dev/null
+	changed_members 'struct pair { char c; char a; short b; } data' \
+		'struct pair { char c; char a; struct { short b; }; } data' "struct pair" 'struct pair: member b is gone' < /dev/null
 	changed_members 'union either { int a; char b[4]; } data' 'union either { int a; short b[2]; } data' \
-		"union either" < /dev/null
+		"union either" 'union either: member b was "char[4]", is "short int[2]"' < /dev/null
+	changed_members 'struct pair { int (*a)(int); } data' 'struct pair { int (*a)(long); } data' \
+		"struct pair" 'struct pair: member a was "int (*)(int)", is "int (*)(long int)"' < /dev/null
+	# Only its size tells.
+	changed_members 'struct pair { struct { char a; } *b; } data' \
+		'struct pair { struct { char a; } __attribute__((aligned(2))) *b; } data' \
+		"struct pair" 'struct {...} was 1 bytes long, is 2' < /dev/null
+	changed_members 'struct one { int a, b; } data' 'struct two { int b, a; } data' "struct one" \
+		'struct one: member a was at 0, is at 4' < /dev/null
 	changed_type 'struct pair { int a, b; } data' 'union pair { long a, b; } data' \
 		"struct pair" "union pair" < /dev/null
 }
 
 @test "another member of a structure inside of the variable's" {
 	for inner in 'int b; float a;' 'int a; unsigned int *b;'; do
+		why='member a was at 0, is at 4'
+		[[ $inner != *'*b'* ]] || why='member b was at 4, is at 8'
 		pair -g -DINNER="$inner" <<-'EOT'
 			#ifdef PATCHED
 			struct inner { INNER };
@@ -403,17 +424,18 @@ static_local()
 		EOT
 		cdo 2
 		messages <<-EOT
-			refused: file.c: data: the members of the type of existing data, "struct outer[2]", changed, and the running kernel's has the old ones; $WAY_OUT
+			refused: file.c: data: the members of the type of existing data, "struct outer[2]", changed (struct inner: $why), and the running kernel's has the old ones; $WAY_OUT
 		EOT
 	done
 }
 
 @test "bit-fields: their widths and places" {
 	changed_members 'struct bits { int a : 3, b : 5; } data' 'struct bits { int a : 4, b : 4; } data' \
-		"struct bits" < /dev/null
+		"struct bits" 'struct bits: member a was "int : 3", is "int : 4"' < /dev/null
 	changed_members 'struct bits { int a : 3, b : 5; } data' 'struct bits { int a : 3, : 1, b : 5; } data' \
-		"struct bits" < /dev/null
-	changed_members 'struct bits { int a : 3; } data' 'struct bits { int a : 4; } data' "struct bits" < /dev/null
+		"struct bits" 'struct bits: member b was at bit 3, is at bit 4' < /dev/null
+	changed_members 'struct bits { int a : 3; } data' 'struct bits { int a : 4; } data' "struct bits" \
+		'struct bits: member a was "int : 3", is "int : 4"' < /dev/null
 	# DWARF 4 and 5 tell the same place in different ways.
 	agreeing 'struct bits { long x; int a : 3, b : 5, c : 20; } data' \
 		'struct bits { long x; int a : 3, b : 5, c : 20; } data' < /dev/null
@@ -438,12 +460,66 @@ static_local()
 	agreeing 'enum colour { RED, GREEN } data' 'enum colour { RED, GREEN, BLUE } data' < /dev/null
 	agreeing 'enum colour { RED, GREEN } data' 'enum colour { BLUE = 7, GREEN = 1, RED = 0 } data' < /dev/null
 	agreeing 'unsigned int data' 'enum colour { RED, GREEN } data' < /dev/null
-	changed_members 'enum colour { RED, GREEN } data' 'enum colour { RED, BLUE, GREEN } data' \
-		"enum colour" < /dev/null
+	changed_members 'enum colour { RED, GREEN } data' 'enum colour { RED, BLUE, GREEN, NAVY } data' \
+		"enum colour" 'enum colour: GREEN was 1, is 2' < /dev/null
 	changed_members 'enum colour { RED = -1, GREEN } data' 'enum colour { RED = 255, GREEN = 0 } data' \
-		"enum colour" < /dev/null
+		"enum colour" 'enum colour: RED was -1, is 255' < /dev/null
 	changed_type 'enum colour { RED, GREEN } data' 'enum shape { ROUND, SQUARE } data' \
 		"enum colour" "enum shape" < /dev/null
+	changed_members 'enum colour { RED, GREEN } data' 'enum colour { ROUND, SQUARE } data' \
+		"enum colour" 'enum colour: all enumerators are new' < /dev/null
+	changed_members 'struct pair { int a; enum colour { RED, GREEN, LAST = 5 } b; } data' \
+		'struct pair { int a; enum colour { RED, GREEN = 2, LAST = 5 } b; } data' \
+		"struct pair" 'enum colour: GREEN was 1, is 2' < /dev/null
+}
+
+@test "enumerations: the last one, if it is a count of the others, may grow" {
+	agreeing 'enum colour { RED, GREEN, NR } data' 'enum colour { RED, GREEN, BLUE, NR } data' < /dev/null
+	agreeing 'enum colour { RED, GREEN, BLUE, NR } data' 'enum colour { RED, GREEN, NR } data' < /dev/null
+	agreeing 'enum colour { NONE = -1, RED, NR } data' 'enum colour { NONE = -1, RED, GREEN, NR } data' < /dev/null
+	agreeing 'enum colour { NR = 2, RED = 0, GREEN } data' 'enum colour { NR = 3, RED = 0, GREEN, BLUE } data' < /dev/null
+	agreeing 'struct { enum { RED, NR } *a; } data' 'struct { enum { RED, GREEN, NR } *a; } data' < /dev/null
+	# Another one changed, too; it is named.
+	changed_members 'enum colour { NR = 2, RED = 0, GREEN } data' 'enum colour { NR = 3, RED = 0, BLUE, GREEN } data' \
+		"enum colour" 'enum colour: GREEN was 1, is 2' < /dev/null
+	# Others are as great, or greater, on one side or both.
+	changed_members 'enum colour { RED, NR, LAST = 1 } data' 'enum colour { RED, GREEN, NR } data' \
+		"enum colour" 'enum colour: NR was 1, is 2' < /dev/null
+	changed_members 'enum colour { RED, NR } data' 'enum colour { RED, GREEN, NR, LAST = NR } data' \
+		"enum colour" 'enum colour: NR was 1, is 2' < /dev/null
+	changed_members 'enum colour { RED, NR } data' 'enum colour { RED, GREEN, NR, MORE } data' \
+		"enum colour" 'enum colour: NR was 1, is 2' < /dev/null
+	changed_members 'enum colour { RED, __MAX, MAX = 0 } data' 'enum colour { RED, GREEN, __MAX, MAX = 1 } data' \
+		"enum colour" 'enum colour: MAX was 0, is 1' < /dev/null
+	# A number without a sign may look like a negative one.
+	changed_members 'enum colour { RED, NR, ALL = ~0ul } data' 'enum colour { RED, GREEN, NR, ALL = ~0ul } data' \
+		"enum colour" 'enum colour: NR was 1, is 2' < /dev/null
+	# Nothing else is the same.
+	changed_members 'enum colour { RED, NR } data' 'enum colour { ROUND, SQUARE, NR } data' \
+		"enum colour" 'enum colour: NR was 1, is 2' < /dev/null
+}
+
+@test "a static local whose enumeration has a new member stays what it is" {
+	pair -g <<-'EOT'
+		#ifdef PATCHED
+		enum colour { RED, GREEN, NR };
+		#else
+		enum colour { RED, NR };
+		#endif
+		int foo(int x)
+		{
+			static enum colour last;
+			last += x;
+			return last % NR;
+		}
+	EOT
+	given_symbols orig.o last.0
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux last.0 0
+	EOT
 }
 
 @test "constants are compared by what is in them, whatever they are called" {
