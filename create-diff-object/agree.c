@@ -113,7 +113,7 @@ static bool agree(struct type *a, struct type *b, unsigned long *steps)
 {
 	struct change change;
 
-	if (a == b || a->agrees == b)
+	if (a == b || a->agrees == b || a->unknown || b->unknown)
 		return true;
 	if (!*steps)
 		return false;

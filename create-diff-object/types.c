@@ -25,7 +25,7 @@ struct reader {
 	struct elf_file *file;
 	const struct section *info;
 	struct known_type *known;
-	struct type *void_type;
+	struct type *void_type, *unknown_type;
 	unsigned int depth;
 	/*
 	 * How many entries may still be looked at. Each has a byte at least, and most have ten; if so many are
@@ -155,6 +155,15 @@ static struct type *type_of(struct reader *r, Dwarf_Die *die, bool behind)
 
 	if (!dwarf_attr_integrate(die, DW_AT_type, &attr))
 		return r->void_type;
+	switch (attr.form) {
+	case DW_FORM_ref_sig8:		/* in a type unit, each of which is a section of its own */
+	case DW_FORM_ref_sup4:		/* in another file */
+	case DW_FORM_ref_sup8:
+	case DW_FORM_GNU_ref_alt:
+		return r->unknown_type;
+	default:
+		break;
+	}
 	if (!dwarf_formref_die(&attr, &type)) {
 		libdw_error(r);
 		return NULL;
@@ -239,7 +248,7 @@ static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 		return NULL;
 	case DW_TAG_typedef:
 		t = type_of(r, die, behind);
-		if (t && !t->name && !t->typedef_name)
+		if (t && t->tag && !t->name && !t->typedef_name)
 			t->typedef_name = string_of(r, die);
 		return t;
 	case DW_TAG_const_type:
@@ -250,6 +259,9 @@ static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 	default:
 		break;
 	}
+	/* What stands for a type that is in a type unit. */
+	if (dwarf_hasattr(die, DW_AT_signature))
+		return r->unknown_type;
 	t = xcalloc(1, sizeof(*t));
 	t->tag = tag;
 	t->name = string_of(r, die);
@@ -275,6 +287,10 @@ static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 	case DW_TAG_array_type:
 		t->to = type_of(r, die, behind);
 		t->size = t->to ? t->to->size : 0;
+		if (t->to == r->unknown_type) {
+			free(t);
+			return r->unknown_type;
+		}
 		break;
 	case DW_TAG_enumeration_type:
 		break;
@@ -353,7 +369,8 @@ static int read_variable(struct reader *r, Dwarf_Die *die)
 	if (!t)
 		return -1;
 	/* Described twice, or another one of size 0 stands at the same place: what fits is meant. */
-	if (t != r->void_type && (!a->type || (a->type->size != a->size && t->size == a->size))) {
+	if (t != r->void_type && t != r->unknown_type &&
+	    (!a->type || (a->type->size != a->size && t->size == a->size))) {
 		r->found += !a->type;
 		a->type = t;
 		if (!r->lines || dwarf_decl_line(die, &line))
@@ -411,37 +428,43 @@ static int read_units(struct reader *r, Dwarf *dwarf)
 	return end < 0 ? libdw_error(r) : 0;
 }
 
-/* Compressed sections are as good as none: libdw's copies of them would not be relocated. */
-static bool has_types(const struct elf_file *file)
+/*
+ * The section that libdw reads. Sections of groups, which are those of type units, are left out there. Compressed
+ * ones are as good as none: libdw's copies of them would not be relocated.
+ */
+static struct section *info_section(const struct elf_file *file)
 {
-	const struct section *info = elf_file_section(file, ".debug_info");
+	struct section *info = NULL;
 
-	if (!info || !info->data)
-		return false;
-	for_each_section(file, s)
-		if (has_prefix(s->name, ".debug_") && s->sh.sh_flags & SHF_COMPRESSED)
-			return false;
-	return true;
+	for_each_section(file, s) {
+		if (has_prefix(s->name, ".zdebug_") ||
+		    (has_prefix(s->name, ".debug_") && s->sh.sh_flags & SHF_COMPRESSED))
+			return NULL;
+		if (!info && s->data && !(s->sh.sh_flags & SHF_GROUP) && !strcmp(s->name, ".debug_info"))
+			info = s;
+	}
+	return info;
 }
 
 int read_types(struct diff *d, struct elf_file *file)
 {
-	struct reader r = { .file = file, .lines = d->opt.same_lines };
+	struct section *info = info_section(file);
+	struct reader r = { .file = file, .info = info, .lines = d->opt.same_lines };
 	struct known_type *k, *tmp;
 	Dwarf *dwarf;
 	int err;
 
-	if (!has_types(file))
+	if (!info)
 		return 0;
-	r.info = elf_file_section(file, ".debug_info");
-	r.left = r.info->size;
-	for_each_section(file, s)
-		if (s->data && (!strcmp(s->name, ".debug_info") || !strcmp(s->name, ".debug_types")))
-			relocate(s);
+	r.left = info->size;
+	relocate(info);
 	dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!dwarf)
 		return libdw_error(&r);
 	r.void_type = xcalloc(1, sizeof(*r.void_type));
+	r.unknown_type = xcalloc(1, sizeof(*r.unknown_type));
+	r.unknown_type->unknown = true;
+	r.unknown_type->name = "...";
 	err = read_units(&r, dwarf);
 	/* The names in the types are the file's own. */
 	dwarf_end(dwarf);

@@ -22,6 +22,7 @@ struct type {
 	const char *typedef_name;	/* for messages, if it has no other */
 	uint64_t size;
 	bool by_tag;		/* structure or union that is known by its name only */
+	bool unknown;		/* agrees with every other; only ever a part of what is known */
 	struct type *to;	/* what is pointed to, an element, what is returned */
 	struct part *parts;
 	size_t nparts, room;

@@ -69,6 +69,11 @@ dwarf()
 				abbreviation 10, 0x1d, 1, 0, 0			# inlined function
 				abbreviation 11, 0x24, 0, 3, 8, 0x0b, 0x0b, 0x3e, 0x0b, 0, 0	# base type: name, size, encoding
 				abbreviation 9, 0x34, 0, 2, 0x18, 0x31, 0x13, 0, 0	# variable: location, origin
+				abbreviation 13, 0x13, 0, 0x69, 0x20, 0, 0		# structure: signature
+				abbreviation 14, 0x34, 0, 2, 0x18, 0x49, 0x20, 0, 0	# variable: location, type by signature
+				abbreviation 15, 0x34, 0, 2, 0x18, 0x49, 0x1c, 0, 0	# variable: location, type in another file
+				abbreviation 16, 0x34, 0, 2, 0x18, 0x49, 0x1f20, 0, 0	# the same
+				abbreviation 17, 0x34, 0, 2, 0x18, 0x49, 0x24, 0, 0	# the same
 				.byte 0
 			.macro entry number; .uleb128 \number; .endm
 			.macro reference to; .long \to - unit; .endm
@@ -104,6 +109,105 @@ dwarf()
 	dwarf <<< "variable empty; variable type; variable empty; empty: entry 3; .byte 0, 0; $types"
 	cdo 2
 	messages <<< "$changed"
+}
+
+# type_units VERSION [FLAGS]: existing variables of changed types, of which the debugging information is in
+# type units.
+type_units()
+{
+	pair "-gdwarf-$1" -fdebug-types-section "${@:2}" <<-'EOT'
+		#ifdef PATCHED
+		struct pair { short b, a; };
+		enum colour { RED = 1, GREEN };
+		#define OTHER float
+		#else
+		struct pair { short a, b; };
+		enum colour { RED, GREEN };
+		#define OTHER int
+		#endif
+		#ifndef TYPE
+		#define TYPE OTHER
+		#endif
+		static struct pair one, many[2], *pointer, (*call)(struct pair);
+		static enum colour colour;
+		TYPE data;
+		void use(void *, ...);
+		void foo(int x)
+		{
+			static struct pair local;
+		#ifdef PATCHED
+			x++;
+		#endif
+			use(&one, many, &pointer, &call, &colour, &data, &local, x);
+		}
+	EOT
+	ksyms T use
+}
+
+@test "what is in type units is not known, and what is not, is" {
+	changed="refused: file.c: data: the type of existing data changed from \"int\" to \"float\", and the running kernel's is of the old one; $WAY_OUT"
+	for version in 4 5; do
+		type_units $version
+		given [ "$(readelf -SW orig.o | grep -cE ' \.debug_(info|types) .* G ')" -gt 0 ]
+		cdo 2
+		messages <<< "$changed"
+		type_units $version -DTYPE=int
+		cdo 0
+		no_messages
+		# One side has them where they are known.
+		compile orig.o file.c "-gdwarf-$version" -DTYPE=int
+		cdo 0
+		no_messages
+	done
+	# A macro's variable is told by its name alone.
+	pair -gdwarf-5 -fdebug-types-section <<-'EOT'
+		struct ratelimit_state { int interval; };
+		int limit(struct ratelimit_state *);
+		int foo(int x)
+		{
+			static struct ratelimit_state _rs = { 5 };
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + limit(&_rs);
+		}
+	EOT
+	ksyms T limit
+	given_symbols orig.o _rs.0
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux limit 0
+	EOT
+}
+
+@test "what stands for a type that is elsewhere is not known, nor what is in another file" {
+	for reference in 'entry 2; .byte 9, 3; .quad data; reference elsewhere; elsewhere: entry 13; .quad 1' \
+		'entry 14; .byte 9, 3; .quad data; .quad 1' \
+		'entry 15; .byte 9, 3; .quad data; .long 1' \
+		'entry 16; .byte 9, 3; .quad data; .long 1' \
+		'entry 17; .byte 9, 3; .quad data; .quad 1'; do
+		dwarf <<< "$reference"
+		cdo 0
+		no_messages
+	done
+}
+
+@test "debugging information in a file of its own counts as none" {
+	for version in 4 5; do
+		pair "-gdwarf-$version" -gsplit-dwarf <<-'EOT'
+			#ifdef PATCHED
+			static float data;
+			#else
+			static int data;
+			#endif
+			void *foo(void) { return &data; }
+		EOT
+		given [ -e orig.dwo ] && given [ -e patched.dwo ]
+		cdo 3
+		no_messages
+	done
 }
 
 @test "what has to do with a variable's address need not be the variable" {
