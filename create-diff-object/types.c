@@ -21,6 +21,9 @@ struct known_type {
 /* Nothing that a compiler writes is nested any deeper. */
 #define MAX_DEPTH 200
 
+/* Nor is each byte of it below that many entries; measured: two or three. */
+#define MAX_PASSES 64
+
 struct reader {
 	struct elf_file *file;
 	const struct section *info;
@@ -32,6 +35,8 @@ struct reader {
 	 * met, they overlap, and following them could take forever.
 	 */
 	uint64_t left;
+	/* How many bytes libdw may still pass over on its way from one entry to the next one beside it. */
+	uint64_t passes_left;
 	size_t found;
 	bool lines;		/* wanted */
 };
@@ -176,6 +181,26 @@ static int count_entry(struct reader *r)
 	return r->left-- ? 0 : damaged(r, "its entries overlap");
 }
 
+/*
+ * Go on to the next entry of the same list. 0; 1 at its end; -1 after a message. Unless entries say where the
+ * next one is, which clang's do not, libdw walks through all that is below them, each time anew.
+ */
+static int next_entry(struct reader *r, Dwarf_Die *die)
+{
+	Dwarf_Die next = { 0 };
+	int end = dwarf_siblingof(die, &next);
+	uintptr_t from = (uintptr_t)die->addr, to = (uintptr_t)next.addr;
+
+	if (end < 0)
+		return libdw_error(r);
+	/* At the end of a list, it has put the place of that there. */
+	if (to > from && to - from > r->passes_left)
+		return damaged(r, "its entries are nested too deeply");
+	r->passes_left -= to > from ? to - from : 0;
+	*die = next;
+	return end;
+}
+
 static struct part *new_part(struct type *t)
 {
 	if (t->nparts == t->room) {
@@ -227,12 +252,14 @@ static int read_parts(struct reader *r, struct type *t, Dwarf_Die *die, bool beh
 	Dwarf_Die child;
 	int end = dwarf_child(die, &child);
 
+	if (end < 0)
+		return libdw_error(r);
 	while (!end) {
 		if (count_entry(r) || read_part(r, t, &child, behind))
 			return -1;
-		end = dwarf_siblingof(&child, &child);
+		end = next_entry(r, &child);
 	}
-	return end < 0 ? libdw_error(r) : 0;
+	return end < 0 ? -1 : 0;
 }
 
 /* behind: what this says is reached through a pointer. */
@@ -389,6 +416,8 @@ static int read_variables(struct reader *r, Dwarf_Die *parent)
 	Dwarf_Die die;
 	int end = dwarf_child(parent, &die), err = 0;
 
+	if (end < 0)
+		return libdw_error(r);
 	if (r->depth == MAX_DEPTH)
 		return damaged(r, "its scopes are nested too deeply");
 	r->depth++;
@@ -409,10 +438,10 @@ static int read_variables(struct reader *r, Dwarf_Die *parent)
 			break;
 		}
 		if (!err)
-			end = dwarf_siblingof(&die, &die);
+			end = next_entry(r, &die);
 	}
 	r->depth--;
-	return end < 0 ? libdw_error(r) : err;
+	return end < 0 ? -1 : err;
 }
 
 static int read_units(struct reader *r, Dwarf *dwarf)
@@ -457,6 +486,7 @@ int read_types(struct diff *d, struct elf_file *file)
 	if (!info)
 		return 0;
 	r.left = info->size;
+	r.passes_left = info->size * MAX_PASSES;
 	relocate(info);
 	dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!dwarf)

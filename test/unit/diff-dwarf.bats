@@ -341,6 +341,25 @@ type_units()
 	messages <<< "error: orig.o: debugging information: its entries overlap; is the file damaged?"
 }
 
+# nested N: structures, each inside of the one before, without a word about where they end, and of each a variable.
+nested()
+{
+	awk -v n="$1" 'BEGIN {
+		for (i = 1; i <= n; i++) print "type" i ": entry 3; .byte 4"
+		for (i = 1; i <= n; i++) print ".byte 0"
+		for (i = 1; i <= n; i++) print "variable type" i
+	}' | dwarf
+}
+
+@test "entries inside of each other are not walked through again and again" {
+	nested 100
+	cdo 0
+	no_messages
+	nested 1000
+	cdo 1
+	messages <<< "error: orig.o: debugging information: its entries are nested too deeply; is the file damaged?"
+}
+
 @test "a reference to no entry, and an unknown abbreviation, are errors" {
 	dwarf <<< 'variable unit + 0x1000'
 	cdo 1
