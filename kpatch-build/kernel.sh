@@ -131,7 +131,7 @@ kernel_download()
 		linux-headers-*)
 			K_HEADERS=$root/usr/src/linux-headers-$RELEASE
 			kbuild=$(dpkg-deb -f "$PACKAGE_FILE" Depends | tr ',' '\n' |
-				sed -nE 's/^ *(linux-kbuild-[^ ]+).*/\1/p' | head -n 1)
+				sed -nE 's/^ *(linux-kbuild-[^ ]+).*/\1/p' | sed -n 1p)
 			[[ -n $kbuild ]] || die "$package $KERNEL_VERSION: does not say which linux-kbuild it needs"
 			if [[ $(package_version "$kbuild") == "$KERNEL_VERSION" ]]; then
 				K_KBUILD=/usr/lib/$kbuild
@@ -168,7 +168,7 @@ package_get()
 apt_reason()
 {
 	local reason
-	reason=$(sed -n 's/^E: //p' "$LOG" | head -n 1)
+	reason=$(sed -n '/^E: /{ s///p; q }' "$LOG")
 	printf '%s\n' "${reason:-apt-get failed}"
 }
 
@@ -188,14 +188,14 @@ kernel_files_check()
 kernel_compiler()
 {
 	local text have
-	KERNEL_CC=$(grep -oE 'gcc-[0-9]+' "$K_HEADERS/.kernelvariables" 2>/dev/null | head -n 1) || true
+	KERNEL_CC=$(grep -oE 'gcc-[0-9]+' "$K_HEADERS/.kernelvariables" 2>/dev/null | sed -n 1p) || true
 	text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"$/\1/p' "$K_BOOT/config-$RELEASE")
 	[[ -n $KERNEL_CC ]] || KERNEL_CC=${text%% *}
 	[[ $KERNEL_CC =~ ^gcc-[0-9]+$ ]] ||
 		die "$RELEASE was built with '$text'; only kernels built with gcc can be patched"
 	command -v "$KERNEL_CC" >/dev/null ||
 		die "$RELEASE was built with $KERNEL_CC, which is missing; install it: apt-get install $KERNEL_CC"
-	have=$("$KERNEL_CC" --version | head -n 1)
+	have=$("$KERNEL_CC" --version | sed -n 1p)
 	if [[ $have != "$text" ]]; then
 		warning "$RELEASE was built with '$text', here is '$have': the code may differ"
 	fi

@@ -176,7 +176,8 @@ compile_module_source()
 	if [[ -n $objtool && $1 != *.mod.c && $1 != scripts/* ]]; then
 		plan_command "$WORKDIR/link" "$objtool $2" "$LOG" || link_failed "objtool on ${2##*/}"
 		# It warns of what it leaves undone, and ends well.
-		! tail -n "+$((LOG_LINES + 1))" "$LOG" | grep -q 'warning: objtool: ' || link_failed "objtool on ${2##*/}"
+		tail -n "+$((LOG_LINES + 1))" "$LOG" | awk '/warning: objtool: / { found = 1 } END { exit found }' ||
+			link_failed "objtool on ${2##*/}"
 	fi
 }
 

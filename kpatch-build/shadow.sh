@@ -17,7 +17,7 @@ shadow_fields()
 	[[ $SHADOW == core ]] || return 0
 	for pair in "${DIFFED[@]}"; do
 		object=$WORKDIR/patched/${pair#* }
-		if readelf -SW "$object" | grep -qF " $SHADOW_SECTION "; then
+		if readelf -SW "$object" | grep -F " $SHADOW_SECTION " >/dev/null; then
 			shadow_declarations "$object" || failed "$WORKDIR" "${pair#* }: its shadow fields cannot be read"
 		fi
 	done | LC_ALL=C sort -u >"$WORKDIR/shadow"
@@ -82,7 +82,7 @@ shadow_declarations()
 shadow_check()
 {
 	local bad
-	bad=$(cut -f 2 "$1" | uniq -d | head -n 1)
+	bad=$(cut -f 2 "$1" | uniq -d | sed -n 1p)
 	if [[ -n $bad ]]; then
 		error "$bad: the objects of the patch declare this field in different ways; declare it once, in a header"
 		return 1
@@ -111,7 +111,7 @@ shadow_destructors()
 shadow_redirect()
 {
 	local call options=()
-	if [[ $SHADOW != core ]] || ! nm -u "$1" | grep -qE "$SHADOW_CALLS"; then
+	if [[ $SHADOW != core ]] || ! nm -u "$1" | grep -E "$SHADOW_CALLS" >/dev/null; then
 		ln -s "$1" "$2"
 		return
 	fi

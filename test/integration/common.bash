@@ -32,7 +32,7 @@ newest_release()
 	local base=$1 package version
 	while read -r package; do
 		for version in $(_versions "$package"); do
-			if _versions "linux-source-$base" | grep -qxF -- "$version"; then
+			if _versions "linux-source-$base" | grep -xF -- "$version" > /dev/null; then
 				echo "${package#linux-image-}"
 				return 0
 			fi

@@ -275,7 +275,7 @@ code_relocs()
 {
 	local section
 	for section in "$@"; do
-		if reloc_list patched.o | grep -q "^$section "; then
+		if reloc_list patched.o | grep "^$section " > /dev/null; then
 			diff -u <(reloc_list patched.o | awk -v s="$section" '$1 == s { print $2, $3 }') \
 				<(reloc_list output.o | awk -v s="$section" '$1 == s { print $2, $3 }')
 		fi
@@ -286,7 +286,7 @@ code_relocs()
 
 has_section()
 {
-	readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] \([^ ]*\) .*/\1/p' | grep -qxF -e "$2"
+	readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] \([^ ]*\) .*/\1/p' | grep -xF -e "$2" > /dev/null
 }
 
 # sections: compare the names of the output's sections, those of relocations and of the symbol and

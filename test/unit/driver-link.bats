@@ -164,3 +164,45 @@ $(printf '\t{\n\t\t.name = "a.b",\n\t\t.id = 0x00000000000000fful,\n\t\t.size = 
 	run generate
 	[ "$status" -eq 1 ]
 }
+
+@test "a warning of objtool is an error, however much it says behind it" {
+	PROFILE=$BATS_TEST_TMPDIR
+	mkdir -p "$WORKDIR/link/kpatch"
+	echo 'int x;' >"$WORKDIR/link/kpatch/a.c"
+	printf 'gcc\tseq 100000 #\n' >"$PROFILE/module-flags"
+	run compile_module_source kpatch/a.c kpatch/a.o
+	[ "$status" -eq 0 ]
+	printf 'gcc\techo "a.o: warning: objtool: x: y"; seq 100000 #\n' >"$PROFILE/module-flags"
+	run compile_module_source kpatch/a.c kpatch/a.o
+	expect 1 "kpatch-build: error: livepatch_a_b: objtool on a.o failed"
+	# What was said about the file before is over.
+	printf 'gcc\t:\n' >"$PROFILE/module-flags"
+	run compile_module_source kpatch/a.c kpatch/a.o
+	[ "$status" -eq 0 ]
+}
+
+@test "shadow fields and calls are found in objects with thousands of sections and symbols" {
+	SHADOW=core
+	DIFFED=("vmlinux a.o")
+	mkdir -p "$WORKDIR/patched" "$WORKDIR/diff"
+	{
+		echo '.section .discard.kpatch_shadow; .quad 0'
+		for ((i = 0; i < 2000; i++)); do
+			echo ".section .data.a_variable_of_that_number_$i; .quad klp_shadow_get, some_symbol_of_that_number_$i"
+		done
+	} | gcc -x assembler -c -o "$WORKDIR/patched/a.o" -
+	shadow_declarations()
+	{
+		echo "$1"
+	}
+	shadow_check()
+	{
+		:
+	}
+	run shadow_fields
+	[ "$status" -eq 0 ]
+	[ "$output" = "$WORKDIR/patched/a.o" ]
+	shadow_redirect "$WORKDIR/patched/a.o" "$WORKDIR/a.o"
+	[ "$(nm -u "$WORKDIR/a.o" | grep -c shadow_)" = 1 ]
+	[ "$(nm -u "$WORKDIR/a.o" | grep shadow_ | tr -d ' ')" = Ukpatch_shadow_get ]
+}

@@ -146,5 +146,5 @@ same_lines()
 	pad '/* a\n   b */\n#if defined(X) || \\\n    1\nchar *s = "x\\\ny";\n#endif\nend = __LINE__\n' \
 		'/* a\n   new\n   b */\n#if defined(X) || \\\n    defined(Y) || \\\n    1\nchar *s = "x\\\nz\\\ny";\n#endif\nend = __LINE__\n'
 	same_lines
-	gcc -E -P -x c a | grep -qF 'char *s = "xy";'
+	gcc -E -P -x c a | grep -F 'char *s = "xy";' >/dev/null
 }
