@@ -382,7 +382,6 @@ static void slice_relocs(struct section *sec)
 struct branch_search {
 	struct section *sec;
 	struct atom *atom;
-	struct elf_file *file;
 	struct reloc *found;
 	size_t n, room;
 };
@@ -427,9 +426,9 @@ static int by_reloc_offset(const void *a, const void *b)
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static void relocate_branches(struct elf_file *file, struct section *sec)
+static void relocate_branches(struct section *sec)
 {
-	struct branch_search search = { .sec = sec, .file = file };
+	struct branch_search search = { .sec = sec };
 
 	for (size_t i = 0; i < sec->natoms; i++) {
 		struct atom *a = sec->atoms[i];
@@ -651,7 +650,7 @@ int cut_into_atoms(struct diff *d, struct elf_file *file)
 	for_each_section(file, sec) {
 		if (is_code(sec) && sec->data && sec->natoms > 1 &&
 		    (!sec->table || sec->table->kind == TABLE_REGISTRY))
-			relocate_branches(file, sec);
+			relocate_branches(sec);
 		slice_relocs(sec);
 	}
 	resolve_relocs(file);

@@ -83,7 +83,6 @@ struct atom {
 
 	/* select.c */
 	bool taken;
-	bool root;		/* taken for its own sake */
 	struct atom *next_taken;
 
 	/* resolve.c */

@@ -211,10 +211,8 @@ int select_atoms(struct diff *d)
 		bool new = (a->kind == ATOM_CODE || a->kind == ATOM_DATA) &&
 			   a->state == STATE_NEW && is_global_atom(a);
 
-		if (!changed && !new)
-			continue;
-		a->root = true;
-		take(d, a);
+		if (changed || new)
+			take(d, a);
 	}
 	for (struct atom *a = d->taken; a; a = a->next_taken)
 		take_needs(d, a);

@@ -140,19 +140,6 @@ bool arch_same_reloc(uint32_t a, uint32_t b)
 			  (b == R_X86_64_PLT32 || b == R_X86_64_PC32));
 }
 
-const char *arch_reloc_name(uint32_t type)
-{
-	switch (type) {
-	case R_X86_64_64: return "R_X86_64_64";
-	case R_X86_64_PC64: return "R_X86_64_PC64";
-	case R_X86_64_PC32: return "R_X86_64_PC32";
-	case R_X86_64_PLT32: return "R_X86_64_PLT32";
-	case R_X86_64_32: return "R_X86_64_32";
-	case R_X86_64_32S: return "R_X86_64_32S";
-	default: return "unknown";
-	}
-}
-
 bool arch_is_branch(const struct section *sec, const struct reloc *r)
 {
 	unsigned char op;

@@ -67,8 +67,6 @@ bool arch_reloc_is_pcrel(uint32_t type);
 /* Do both do the same? Calls of static and of global functions are spelled differently. */
 bool arch_same_reloc(uint32_t a, uint32_t b);
 
-const char *arch_reloc_name(uint32_t type);
-
 /* Does the relocation belong to a direct call or jump? */
 bool arch_is_branch(const struct section *sec, const struct reloc *r);
 

@@ -365,12 +365,3 @@ const struct image_section *image_section_at(const struct image *img, uint64_t a
 	}
 	return NULL;
 }
-
-const unsigned char *image_bytes(const struct image *img, uint64_t addr, size_t len)
-{
-	const struct image_section *sec = image_section_at(img, addr);
-
-	if (!sec || !sec->data || len > sec->size - (addr - sec->addr))
-		return NULL;
-	return sec->data + (addr - sec->addr);
-}

@@ -47,12 +47,6 @@ const struct image_section *image_section(const struct image *img, const char *n
 /* The section that holds ADDR in a linked kernel, its end excluded; NULL when there is none. */
 const struct image_section *image_section_at(const struct image *img, uint64_t addr);
 
-/*
- * LEN bytes of a linked kernel at run-time address ADDR; NULL unless all of them lie in one section
- * that has contents (.bss has none).
- */
-const unsigned char *image_bytes(const struct image *img, uint64_t addr, size_t len);
-
 /* No name of a section or symbol is longer; the kernel's KSYM_NAME_LEN is 512. */
 #define IMAGE_MAX_NAME 4096
 

@@ -330,19 +330,6 @@ int exports_read(struct exports *ex, const char *path)
 	return err;
 }
 
-void exports_free(struct exports *ex)
-{
-	struct export *e, *tmp;
-
-	HASH_ITER(hh, ex->names, e, tmp) {
-		HASH_DEL(ex->names, e);
-		free(e->name);
-		free(e->owner);
-		free(e->ns);
-		free(e);
-	}
-}
-
 const struct export *exports_find(const struct exports *ex, const char *name)
 {
 	struct export *e;

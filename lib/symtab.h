@@ -102,7 +102,6 @@ struct exports {
 };
 
 int exports_read(struct exports *ex, const char *path);
-void exports_free(struct exports *ex);
 const struct export *exports_find(const struct exports *ex, const char *name);
 
 #endif
