@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * First pass: cut the sections of an object into atoms, and find out which atom each relocation
+ * Pass cut_into_atoms(): cut the sections of an object into atoms, and find out which atom each relocation
  * means, whatever symbol it is spelled with.
  */
 #include <stdlib.h>
@@ -282,10 +282,6 @@ static unsigned int entry_size(const struct diff *d, const struct section *sec)
 	return size;
 }
 
-/*
- * Pieces of a pool have no names; one starts wherever something points into the section. Fields in
- * code that point here are branches and never have an immediate operand behind them.
- */
 static int compare_u64(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -314,6 +310,10 @@ static void detach_empty_entries(struct section *sec)
 	}
 }
 
+/*
+ * Pieces of a pool have no names; one starts wherever something points into the section. Fields in
+ * code that point here are branches and never have an immediate operand behind them.
+ */
 static void cut_pool(struct elf_file *file, struct section *pool)
 {
 	uint64_t *starts = NULL, end;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Third pass: what of the patched object does the same as its twin in the original?
+ * Pass compare_objects(): what of the patched object does the same as its twin in the original?
  *
  * Two atoms are the same when their bytes are, relocated fields aside, and their relocations mean
  * the same. For code that includes the table entries that describe it: a changed static key

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Part of pairing: which things have the same name? Names that the compiler has numbered form groups (by
+ * Part of pair_objects(): which things have the same name? Names that the compiler has numbered form groups (by
  * what is left without the numbers), and so do all others; functions with their clones and cold parts
  * form families.
  */

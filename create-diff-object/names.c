@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Part of pairing: what a name says. Which parts of it has the compiler numbered, and is the
+ * Part of pair_objects(): what a name says. Which parts of it has the compiler numbered, and is the
  * thing one that each version of a function has for itself?
  */
 #include <ctype.h>

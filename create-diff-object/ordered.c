@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Part of pairing: things that only their place tells apart: entries of registries, of which the compiler
+ * Part of pair_objects(): things that only their place tells apart: entries of registries, of which the compiler
  * numbers the names or which have none, and nameless code.
  */
 #include <stdlib.h>

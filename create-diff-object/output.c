@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sixth pass: build the output object from the taken atoms. Each function gets a section of its
+ * Pass build_output(): build the output object from the taken atoms. Each function gets a section of its
  * own; data keeps its section's name, which says how the module loader treats it.
  */
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fourth pass: changes that no livepatch can make. All of them are reported in one run, each with
+ * Pass find_refusals(): changes that no livepatch can make. All of them are reported in one run, each with
  * the reason and a way out.
  */
 #include <stdlib.h>

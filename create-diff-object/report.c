@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Last pass: say what was done, to people on standard output, to the next stage in the report
+ * Pass write_report(): say what was done, to people on standard output, to the next stage in the report
  * (doc/architecture.md has its format).
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fifth pass: what goes into the output? The changed functions, new global things, which another
+ * Pass select_atoms(): what goes into the output? The changed functions, new global things, which another
  * file of the patch may use, and whatever these need that the running kernel doesn't have.
  */
 #include <stdlib.h>

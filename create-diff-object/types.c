@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * After the first pass: what the objects' debugging information says about the types of variables, if
+ * Pass read_types(): what the objects' debugging information says about the types of variables, if
  * there is any. Later passes ask whether two types agree: see agree.c.
  *
  * The input is not trusted, and it is a graph: see struct reader for what keeps it finite.

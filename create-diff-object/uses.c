@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Part of the first pass: where is an atom referred to? The passes behind it ask that of many atoms,
+ * Part of cut_into_atoms(): where is an atom referred to? The passes behind it ask that of many atoms,
  * and must not look through the whole object for each.
  */
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Seventh pass: the last check. Whatever the passes before did, an output that loses a change or
+ * Pass verify_output(): the last check. Whatever the passes before did, an output that loses a change or
  * points outside of itself is not written. A violation is a bug of this program.
  */
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Part of pairing: who is who among things that the compiler has numbered? Those that refer to
+ * Part of pair_objects(): who is who among things that the compiler has numbered? Those that refer to
  * them decide: what the two versions of a function (with its clones and its cold part) or of a
  * variable refer to is the same thing, if there is no doubt which one.
  *
