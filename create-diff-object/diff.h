@@ -82,6 +82,7 @@ struct atom {
 	struct atom *next_spread;
 
 	/* select.c */
+	struct atom *follower;	/* data: what addresses inside of it may be meant for as well */
 	bool taken;
 	struct atom *next_taken;
 

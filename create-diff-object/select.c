@@ -102,29 +102,49 @@ static bool adjoin(const struct atom *before, const struct atom *t)
 	       !before->own_copy && !t->own_copy;
 }
 
-/* Pointers behind the end are made of arrays, and of structures by those who go through them as such. */
-static bool may_end_in_array(const struct atom *a)
+/* Pointers outside are made of arrays, and of structures by those who go through them as such, or through lists. */
+static bool may_have_parts(const struct atom *a)
 {
 	return !a->type || !type_is_scalar(a->type);
 }
 
-/*
- * An address inside of t, spelled by section and offset, may be meant to lie in front of what follows t:
- * &head - offsetof(...) of a list. If that is new, it is not there in the running kernel.
- */
-static const struct atom *new_neighbour(const struct atom *a, const struct reloc *r)
+/* Are both as far from each other in the running kernel as here? */
+static bool move_together(const struct atom *a, const struct atom *b)
 {
-	const struct atom *t = r->target;
-	size_t i;
+	const struct atom *x = a->twin, *y = b->twin;
 
-	if (t->kind != ATOM_DATA || !is_named(t) || !is_section_symbol(r->sym) || r->target_off <= 0 ||
-	    !arch_takes_address(a->sec, r))
-		return NULL;
-	i = atom_index_at(t->sec, t->off);
-	if (i + 1 >= t->sec->natoms || t->sec->atoms[i] != t)
-		return NULL;
-	t = t->sec->atoms[i + 1];
-	return t->twin || t->own_copy ? NULL : t;
+	return x && y && x->sec == y->sec && x->off - a->off == y->off - b->off;
+}
+
+/*
+ * An address inside of a variable, spelled by section and offset, may be meant to lie in front of one that
+ * follows: table[i - 1], or &head - offsetof(...) at the end of a list. Unless they are as far from each other in the
+ * running kernel, that is another place. Which is the first such one behind each?
+ */
+static void find_followers(struct section *sec)
+{
+	/* The next one that can be meant, and the next that does not move with that. */
+	struct atom *next = NULL, *other = NULL;
+
+	for (size_t i = sec->natoms; i--;) {
+		struct atom *a = sec->atoms[i];
+
+		if (a->kind != ATOM_DATA || !is_named(a) || a->own_copy)
+			continue;
+		a->follower = next && move_together(a, next) ? other : next;
+		if (!may_have_parts(a))
+			continue;
+		if (next && !move_together(a, next))
+			other = next;
+		next = a;
+	}
+}
+
+/* Entries of tables never go in front of what they name, but may add marks to its address. */
+static const struct atom *follower(const struct atom *a, const struct reloc *r)
+{
+	return r->target && is_section_symbol(r->sym) && r->target_off > 0 && a->kind != ATOM_ENTRY &&
+		       arch_takes_address(a->sec, r) ? r->target->follower : NULL;
 }
 
 /* Code that the running kernel goes on using: a second copy of it is never wanted. */
@@ -140,15 +160,15 @@ static void take_needs(struct diff *d, struct atom *a)
 	for (size_t i = 0; i < a->nrelocs; i++) {
 		struct reloc *r = &a->relocs[i];
 		struct atom *t = r->target;
+		const struct atom *behind = follower(a, r);
 
-		if (r->before && may_end_in_array(r->before) && !is_made_by_macro(t) && !adjoin(r->before, t))
+		if (r->before && may_have_parts(r->before) && !is_made_by_macro(t) && !adjoin(r->before, t))
 			diag_refuse("%s: %s: refers either to the end of %s or to %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
 				    d->opt.source, atom_title(a), atom_title(r->before),
 				    atom_title(t), t->sec->name);
-		if (t && new_neighbour(a, r))
-			diag_refuse("%s: %s: refers either to the inside of %s or to a place in front of %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
-				    d->opt.source, atom_title(a), atom_title(t),
-				    atom_title(new_neighbour(a, r)), t->sec->name);
+		if (behind)
+			diag_refuse("%s: %s: refers either to the inside of %s or to a place in front of %s, which follows it in section %s, and which one cannot be told; put new variables into another section, and keep the old ones",
+				    d->opt.source, atom_title(a), atom_title(t), atom_title(behind), t->sec->name);
 		if (!t || !binds_to_copy(a, r))
 			continue;
 		if (t->kind == ATOM_DATA && !is_named(t) && is_writable(t->sec)) {
@@ -205,6 +225,8 @@ static void refuse_unknown_tables(struct diff *d)
 int select_atoms(struct diff *d)
 {
 	d->taken_end = &d->taken;
+	for_each_section(&d->patched, sec)
+		find_followers(sec);
 	for_each_atom(&d->patched, a) {
 		bool changed = a->kind == ATOM_CODE && a->state == STATE_CHANGED && !a->parent &&
 			       !a->carried;

@@ -163,34 +163,170 @@ load diff-fixtures
 	cdo 3
 }
 
+# in_front INSTRUCTION: the patched foo() has it. On standard input, what a shared section holds: "var NAME, SIZE" for
+# each variable.
+in_front()
+{
+	{
+		cat <<-EOT
+			.macro var name, size
+				.type \name, @object
+				\name: .zero \size, 1
+				.size \name, \size
+			.endm
+			.section .text.foo, "ax"
+			.globl foo
+			.type foo, @function
+		1:
+		foo:	call __fentry__
+		#ifdef PATCHED
+			$1
+		#endif
+			mov old + 8(%rip), %eax
+			ret
+			.size foo, . - foo
+			.section __mcount_loc, "a"
+			.quad 1b
+			.section .data..read_mostly, "aw"
+		EOT
+		cat
+	} | asm_pair
+}
+
+# either_or A B: what is said of a place inside of A that may be in front of B.
+either_or()
+{
+	cdo 2
+	messages <<-EOT
+		refused: file.c: foo(): refers either to the inside of $1 or to a place in front of $2, which follows it in section .data..read_mostly, and which one cannot be told; put new variables into another section, and keep the old ones
+	EOT
+}
+
 @test "an address in front of a new variable is not one inside of the variable before" {
-	asm_pair <<-'EOT'
-		.section .text.foo, "ax"
-		.globl foo
-		.type foo, @function
-	1:
-	foo:	call __fentry__
-	#ifdef PATCHED
-		mov $fresh - 16, %rdi
-	#endif
-		mov old + 8(%rip), %eax
-		ret
-		.size foo, . - foo
-		.section __mcount_loc, "a"
-		.quad 1b
-		.section .data..read_mostly, "aw"
-		.type old, @object
-	old:	.quad 1, 2, 3, 4
-		.size old, 32
-	#ifdef PATCHED
-		.type fresh, @object
-	fresh:	.quad 5
-		.size fresh, 8
-	#endif
+	in_front 'mov $fresh - 16, %rdi' <<-'EOT'
+		var old, 32
+		#ifdef PATCHED
+		var fresh, 8
+		#endif
 	EOT
 	given grep -q '\.data\.\.read_mostly + 10' <(readelf -rW patched.o)
-	cdo 2
-	messages <<-'EOT'
-		refused: file.c: foo(): refers either to the inside of old or to a place in front of fresh, which follows it in section .data..read_mostly, and which one cannot be told; put the new one into another section
+	either_or old fresh
+	# Nor of one further away.
+	in_front 'lea fresh - 16(%rip), %rdi' <<-'EOT'
+		var old, 32
+		var small, 4
+		var other, 4
+		#ifdef PATCHED
+		var fresh, 8
+		#endif
 	EOT
+	either_or old fresh
+}
+
+@test "an address in front of an old variable is not one inside of a new one" {
+	in_front 'mov next - 4(, %rax, 4), %edi' <<-'EOT'
+		var old, 32
+		#ifdef PATCHED
+		var fresh, 8
+		#endif
+		var next, 16
+	EOT
+	given grep -q '\.data\.\.read_mostly + 24' <(readelf -rW patched.o)
+	either_or fresh next
+	# Nor one inside of what is no longer as far in front of it.
+	in_front 'mov next - 12(, %rax, 4), %edi' <<-EOT
+		var old, 32
+		#ifdef PATCHED
+		var next, 16
+		var other, 8
+		#else
+		var other, 8
+		var next, 16
+		#endif
+	EOT
+	either_or old next
+}
+
+@test "an address inside of a variable, or in front of one that stays behind it, is what it was" {
+	in_front 'mov $next - 4, %rdi' <<-'EOT'
+		#ifdef PATCHED
+		var fresh, 8
+		#endif
+		var old, 32
+		var next, 16
+	EOT
+	cdo 0
+	no_messages
+	relocs .text.foo <<-'EOT'
+		.text.foo 0x1 PLT32 __fentry__ -4
+		.text.foo 0x8 32S .kpatch.sym.vmlinux.vmlinux.old,0 28
+		.text.foo 0xe PC32 .kpatch.sym.vmlinux.vmlinux.old,0 4
+	EOT
+	# Loaded from there, it is no address; and the start of a variable is just that.
+	for place in 'mov old + 16(%rip), %edi' 'mov $old, %rdi'; do
+		in_front "$place" <<-'EOT'
+			var old, 32
+			#ifdef PATCHED
+			var fresh, 8
+			#endif
+		EOT
+		cdo 0
+		no_messages
+	done
+	# A symbol says what is meant, and a macro's variable has no neighbours.
+	in_front 'mov $old + 16, %rdi' <<-'EOT'
+		.globl old
+		var old, 32
+		#ifdef PATCHED
+		var fresh, 8
+		#endif
+	EOT
+	cdo 0
+	no_messages
+	in_front 'mov $old + 16, %rdi; mov $_rs.0 + 4, %rdi' <<-'EOT'
+		var old, 32
+		#ifdef PATCHED
+		var _rs.0, 8
+		#endif
+	EOT
+	cdo 0
+	no_messages
+	# A static key of a jump label, with its mark.
+	in_front '.section __jump_table, "aw"; .long foo - ., 1b - .; .quad old + 1 - .; .section .text.foo' <<-'EOT'
+		var old, 32
+		#ifdef PATCHED
+		var fresh, 8
+		#endif
+	EOT
+	given grep -q '__jump_table .* \.data\.\.read_mostly 1$' <(reloc_list patched.o)
+	cdo 0
+	no_messages
+}
+
+@test "nobody goes in front of a number or a pointer" {
+	pair -g <<-'EOT'
+		#define shared __section(".data..read_mostly")
+		int call(void *);
+		#ifdef STRUCTURE
+		static shared struct { int a; } fresh = { 5 };
+		#elif defined(PATCHED)
+		static int shared fresh = 5;
+		#endif
+		static int shared number = 7;
+		static int shared old[4] = { 1 };
+		#ifdef PATCHED
+		#define N call(&fresh)
+		#else
+		#define N 1
+		#endif
+		int foo(void) { return call(&old[2]) + call(&number) + N; }
+	EOT
+	ksyms T call
+	given [ "$(readelf -sW patched.o | awk '$8 ~ /^(old|number|fresh)$/ { print $2, $8 }' | sort |
+		cut -d' ' -f 2 | xargs)" = "old number fresh" ]
+	cdo 0
+	no_messages
+	compile patched.o file.c -g -DPATCHED -DSTRUCTURE
+	cdo 2
+	[[ $stderr == *"refers either to the inside of old or to a place in front of fresh, which follows it in section .data..read_mostly"* ]]
 }
