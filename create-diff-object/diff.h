@@ -245,7 +245,7 @@ enum proven proven_symbol(const struct diff *d, const struct symbol *sym, const 
 
 /* resolve.c */
 /* How code outside of the output that an included relocation refers to is reached. */
-struct reach *reach_undefined_symbol(struct diff *d, const char *name, const struct atom *user);
+struct reach *reach_undefined_symbol(struct diff *d, const struct symbol *s, const struct atom *user);
 struct reach *reach_atom(struct diff *d, const struct atom *target, const struct atom *user);
 
 /* select.c */

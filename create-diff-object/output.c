@@ -196,7 +196,7 @@ static void emit_outside(struct diff *d, struct atom *a, const struct reloc *r)
 		out.addend = (int64_t)r->sym->sym.st_value + r->addend -
 			     (int64_t)(r->target->off + r->target->entry);
 	} else {
-		reach = reach_undefined_symbol(d, r->sym->name, a);
+		reach = reach_undefined_symbol(d, r->sym, a);
 		out.addend = r->addend;
 	}
 	if (!reach || reach->kind == REACH_FAILED)

@@ -139,9 +139,15 @@ struct global {
 	UT_hash_handle hh;
 };
 
+/* With -fcommon, a variable without an initial value: the linker makes one of all files' variables of that name. */
+static bool is_common(const struct symbol *s)
+{
+	return s->sym.st_shndx == SHN_COMMON;
+}
+
 static bool is_global_name(const struct symbol *s)
 {
-	return s->sec && s->atom && !is_local_symbol(s) && *s->name;
+	return (is_common(s) || (s->sec && s->atom)) && !is_local_symbol(s) && *s->name;
 }
 
 /*
@@ -167,8 +173,14 @@ static void refuse_moved_names(const struct diff *d)
 		if (!is_global_name(n))
 			continue;
 		HASH_FIND_STR(globals, n->name, g);
+		if (g && is_common(g->orig)) {
+			if (!is_common(n) || n->sym.st_size != g->orig->sym.st_size)
+				diag_refuse("%s: %s: the size or the initial value of existing data changed, which the linker places (COMMON); keep what is new in a shadow variable or in a new variable",
+					    d->opt.source, n->name);
+			continue;
+		}
 		/* What has no counterpart at all is reported as removed or new. */
-		if (!g || g->orig->atom->twin == n->atom || (!g->orig->atom->twin && !n->atom->twin))
+		if (!g || is_common(n) || g->orig->atom->twin == n->atom || (!g->orig->atom->twin && !n->atom->twin))
 			continue;
 		diag_refuse("%s: %s%s: the patch gives this name to another thing, and who has bound to it goes on using the old one; give the new one another name",
 			    d->opt.source, n->name, is_code(n->sec) ? "()" : "");

@@ -265,7 +265,7 @@ static void reach_export(struct diff *d, struct reach *r, const struct export *e
 	reach_klp(d, r, objname_of(d), e->owner, pos);
 }
 
-static void refuse_lookup(struct diff *d, struct reach *r, enum found found,
+static void refuse_lookup(struct diff *d, struct reach *r, enum found found, const struct symbol *sym,
 			  const struct atom *user, const struct symtab *tab)
 {
 	const struct kname *kn = symtab_find(tab, r->name);
@@ -286,6 +286,11 @@ static void refuse_lookup(struct diff *d, struct reach *r, enum found found,
 			    d->opt.source, title, r->name, d->opt.objname);
 		break;
 	default:
+		if (sym->sym.st_shndx == SHN_COMMON) {
+			diag_refuse("%s: %s: a new variable without an initial value, which this compiler leaves to the linker (COMMON); give it an initial value, or declare it static",
+				    d->opt.source, r->name);
+			break;
+		}
 		diag_refuse("%s: %s: refers to %s, which is neither exported nor in the kernel's symbol table; is it from another configuration?",
 			    d->opt.source, title, r->name);
 		break;
@@ -304,7 +309,8 @@ static const struct export *find_export(const struct diff *d, const char *name)
 	return e && !strcmp(e->owner, "vmlinux") && has_prefix(e->ns, "module:") ? NULL : e;
 }
 
-static void reach_undefined(struct diff *d, struct reach *r, const struct atom *user)
+static void reach_undefined(struct diff *d, struct reach *r, const struct symbol *s,
+			    const struct atom *user)
 {
 	const struct export *e;
 	struct name_set *peer;
@@ -339,7 +345,7 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct atom *
 			return;
 		}
 	}
-	refuse_lookup(d, r, found, user, &d->own_symtab);
+	refuse_lookup(d, r, found, s, user, &d->own_symtab);
 }
 
 static void reach_defined(struct diff *d, struct reach *r, const struct symbol *s,
@@ -360,7 +366,7 @@ static void reach_defined(struct diff *d, struct reach *r, const struct symbol *
 	else
 		found = find_defined(d, s, false, &pos, &k);
 	if (found != FOUND) {
-		refuse_lookup(d, r, found, user, &d->own_symtab);
+		refuse_lookup(d, r, found, s, user, &d->own_symtab);
 		return;
 	}
 	r->sealed = k->sealed;
@@ -385,13 +391,13 @@ static struct reach *find_reach(struct diff *d, char *key, const char *name, boo
 	return r;
 }
 
-struct reach *reach_undefined_symbol(struct diff *d, const char *name, const struct atom *user)
+struct reach *reach_undefined_symbol(struct diff *d, const struct symbol *s, const struct atom *user)
 {
 	bool is_new;
-	struct reach *r = find_reach(d, xasprintf("undefined %s", name), name, &is_new);
+	struct reach *r = find_reach(d, xasprintf("undefined %s", s->name), s->name, &is_new);
 
 	if (is_new)
-		reach_undefined(d, r, user);
+		reach_undefined(d, r, s, user);
 	return check_freed(d, r, user);
 }
 

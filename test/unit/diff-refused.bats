@@ -1222,3 +1222,55 @@ has_endbr()
 		refused: file.c: foo(): takes the address of vm_function(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
 	EOT
 }
+
+@test "with -fcommon a new variable without an initial value has no place" {
+	pair -fcommon -DVALUE= <<-'EOT'
+		int old;
+		#ifdef PATCHED
+		int fresh VALUE;
+		int foo(void) { return ++old + ++fresh; }
+		#else
+		int foo(void) { return ++old; }
+		#endif
+	EOT
+	given [ "$(readelf -sW patched.o | awk '$7 == "COM" { print $8 }' | sort | xargs)" = "fresh old" ]
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: fresh: a new variable without an initial value, which this compiler leaves to the linker (COMMON); give it an initial value, or declare it static
+	EOT
+	# Another file may have it already; and both ways out.
+	ksyms D fresh
+	cdo 0
+	no_messages
+	symtab_of orig.o > symtab
+	compile patched.o file.c -fcommon -DPATCHED '-DVALUE== 0'
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		new data fresh
+		klp vmlinux old 0
+	EOT
+	sed -i 's/int fresh/static int fresh/' file.c
+	compile patched.o file.c -fcommon -DPATCHED -DVALUE=
+	cdo 0
+	no_messages
+}
+
+@test "with -fcommon existing variables keep their size and their lack of an initial value, too" {
+	for other in 'int old[4];' 'int old[2] = { 1 };'; do
+		pair -fcommon -DOTHER="$other" <<-'EOT'
+			#ifdef PATCHED
+			OTHER
+			#else
+			int old[2];
+			#endif
+			int foo(void) { return old[0]; }
+		EOT
+		given [ "$(readelf -sW orig.o | awk '$7 == "COM" { print $8 }')" = old ]
+		cdo 2
+		messages <<-'EOT'
+			refused: file.c: old: the size or the initial value of existing data changed, which the linker places (COMMON); keep what is new in a shadow variable or in a new variable
+		EOT
+	done
+}
