@@ -162,10 +162,12 @@ static uint64_t mix_name(uint64_t h, const char *name)
 	return mix(h, 0);
 }
 
-static uint64_t shape(const struct type *t, unsigned int depth)
+static uint64_t shape(const struct type *t, unsigned int depth, bool *known)
 {
 	uint64_t h = mix(is_integer(t) ? DW_TAG_base_type : t->tag, t->size);
 
+	if (t->unknown)
+		*known = false;
 	if (is_integer(t))
 		return h;
 	h = mix(mix(mix(h, t->encoding), t->by_tag), t->nparts);
@@ -174,21 +176,26 @@ static uint64_t shape(const struct type *t, unsigned int depth)
 	if (!depth)
 		return h;
 	if (t->to)
-		h = mix(h, shape(t->to, depth - 1));
+		h = mix(h, shape(t->to, depth - 1, known));
 	for (size_t i = 0; i < t->nparts && i < SHAPE_PARTS; i++) {
 		const struct part *p = &t->parts[i];
 
 		h = mix_name(mix(mix(h, p->value), p->width), p->name);
 		if (p->type)
-			h = mix(h, shape(p->type, depth - 1));
+			h = mix(h, shape(p->type, depth - 1, known));
 	}
 	return h;
 }
 
 uint64_t type_shape(struct type *t)
 {
-	if (!t->shape)
-		t->shape = shape(t, SHAPE_DEPTH);
+	bool known = true;
+
+	if (!t->shape) {
+		t->shape = shape(t, SHAPE_DEPTH, &known) | 1;
+		if (!known)
+			t->shape = TYPE_SHAPE_ANY;
+	}
 	return t->shape;
 }
 

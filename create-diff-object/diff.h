@@ -218,7 +218,8 @@ void list_uses(struct elf_file *file);
 /* agree.c */
 /* Can data of the one be read as the other? What is not known (NULL) agrees with everything. */
 bool types_agree(struct type *orig, struct type *patched);
-/* A hash, the same for types that agree, and mostly another for those that do not. */
+/* A hash, the same for types that agree, and mostly another for those that do not. Never 0. */
+#define TYPE_SHAPE_ANY 2	/* a part of it is not known: it may agree with any */
 uint64_t type_shape(struct type *t);
 /* A number, a pointer, an enumerator: not made of parts that a loop could go through. */
 bool type_is_scalar(const struct type *t);

@@ -66,7 +66,7 @@ static void add_to_group(struct pairer *p, struct atom *a, bool is_patched)
 static bool all_types_known(const struct atom_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (!l->a[i]->type)
+		if (!l->a[i]->type || type_shape(l->a[i]->type) == TYPE_SHAPE_ANY)
 			return false;
 	return true;
 }
