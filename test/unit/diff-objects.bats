@@ -470,7 +470,7 @@ expect_foo()
 	compile patched.o file.S -DPATCHED -DNEW
 	cdo 2
 	messages <<-'EOT'
-		refused: file.c: foo(): refers to new, which is neither exported nor in the kernel's symbol table; is it from another configuration?
+		refused: file.c: new: a new variable without an initial value, which this compiler leaves to the linker (COMMON); give it an initial value, or declare it static
 	EOT
 }
 
