@@ -7,7 +7,7 @@
  * - Integers of one size agree, signed or not, char or not, and so do enumerations and integers: the
  *   representation is the same. A bool is no integer of its size: it holds 0 and 1 only.
  * - Two enumerations must have some enumerator in common, and each of those must have the same value: others
- *   may be added. Only the greatest, which mostly says how many there are (NR_STATES), may have another value if it
+ *   may be added. Only the greatest, if it is called like a count of the others (NR_STATES), may have another value if it
  *   is the same one on both sides, greater than each other one, and there are more in common. That a variable holds
  *   the count itself, and means none of them, is not seen.
  * - Structures and unions agree if their members do: names, places, widths, types. Their tags may differ.
@@ -53,7 +53,22 @@ struct change {
 	const struct part *was, *is;
 };
 
-/* The enumerator that is greater than all others, or NULL. */
+/*
+ * Is it called like a count of the others, NR_STATES, STATE_MAX, num_states? One that is not could be a value like each
+ * other that objects hold.
+ */
+static bool is_count(const struct part *p)
+{
+	static const char *const words[] = { "nr", "num", "max", "count", "cnt", "last", "end" };
+
+	for (const char *word = p->name; word && *word; word += strcspn(word, "_"), word += strspn(word, "_"))
+		for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+			if (strcspn(word, "_") == strlen(words[i]) && !strncasecmp(word, words[i], strlen(words[i])))
+				return true;
+	return false;
+}
+
+/* The enumerator that counts the others, and so is greater than each; or NULL. */
 static const struct part *greatest(const struct type *t)
 {
 	const struct part *top = NULL;
@@ -72,7 +87,7 @@ static const struct part *greatest(const struct type *t)
 			alone = false;
 		}
 	}
-	return alone ? top : NULL;
+	return alone && top && is_count(top) ? top : NULL;
 }
 
 /* Both lists are in the order of the source, so that what is looked for mostly comes next. */
@@ -288,7 +303,7 @@ static const struct part *find_member(const struct type *t, const struct part *w
 }
 
 /* "int", "int : 3" */
-static char *member_title(const struct part *p)
+char *member_title(const struct part *p)
 {
 	char *type = type_title(p->type), *text;
 

@@ -135,6 +135,28 @@ struct registration {
 	char *link_name;
 };
 
+/* types.c */
+/* A structure, union or enumeration that the object's source defines. */
+struct named_type {
+	char *name;		/* "struct foo", "struct foo of bar()"; NULL: none */
+	const char *function;	/* in which it is defined; NULL: none */
+	struct type *type;
+	struct named_type *next;
+	struct named_type *next_same, *last_same;	/* others of this name, in order */
+	UT_hash_handle hh;
+};
+
+struct named_types {
+	struct named_type *list, **last;
+	struct named_type *by_name;	/* hash; the first of each name */
+};
+
+struct name_set {
+	char *name;
+	bool used;	/* said by a user, and needed */
+	UT_hash_handle hh;
+};
+
 struct options {
 	const char *orig_path, *patched_path, *objname, *symtab_path, *symvers_path, *modname;
 	const char *output_path;
@@ -149,16 +171,13 @@ struct options {
 	const char *image_path;			/* the shipped vmlinuz, vmlinux or .ko; with proof_path */
 	bool skip_image_check;			/* a difference is a warning */
 	bool same_lines;			/* what the patch leaves alone has its line in both sources */
-};
-
-struct name_set {
-	char *name;
-	UT_hash_handle hh;
+	struct name_set *allowed_layouts;	/* hash; types whose layout may change */
 };
 
 struct diff {
 	struct options opt;
 	struct elf_file orig, patched;
+	struct named_types orig_types, patched_types;
 	struct symtab own_symtab;	/* of the object that is patched */
 	struct symtab vmlinux_symtab;	/* empty when that is vmlinux itself, or not given */
 	struct module_symtab *module_symtabs;	/* hash; those that were needed */
@@ -184,6 +203,7 @@ int spread_changes(struct diff *d);
 int find_refusals(struct diff *d);
 int check_prototypes(struct diff *d);
 int select_atoms(struct diff *d);
+int check_layouts(struct diff *d);
 int resolve_registrations(struct diff *d);
 int build_output(struct diff *d);
 int verify_output(struct diff *d);

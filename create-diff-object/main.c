@@ -40,6 +40,7 @@ enum {
 	OPT_IMAGE,
 	OPT_SKIP_IMAGE_CHECK,
 	OPT_SAME_LINES,
+	OPT_ALLOW_LAYOUT,
 };
 
 static const struct argp_option options[] = {
@@ -64,10 +65,24 @@ static const struct argp_option options[] = {
 	  "Warn only if the original differs from what the kernel runs", 0 },
 	{ "same-lines", OPT_SAME_LINES, NULL, 0,
 	  "What the patch leaves alone has the same line numbers in both sources: use them to tell variables apart", 0 },
+	{ "allow-layout", OPT_ALLOW_LAYOUT, "TYPE", 0,
+	  "The layout of TYPE (\"struct foo\") may change: no object of it outlives a call; may be given again", 0 },
 	{ "report", OPT_REPORT, "FILE", 0, "Write for other programs what changed", 0 },
 	{ "source", OPT_SOURCE, "NAME", 0, "Name of the source file in messages", 0 },
 	{ 0 }
 };
+
+static void add_name(struct name_set **names, const char *name)
+{
+	struct name_set *s;
+
+	HASH_FIND_STR(*names, name, s);
+	if (s)
+		return;
+	s = xcalloc(1, sizeof(*s));
+	s->name = xstrdup(name);
+	HASH_ADD_KEYPTR(hh, *names, s->name, strlen(s->name), s);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -117,6 +132,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_SKIP_IMAGE_CHECK:
 		o->skip_image_check = true;
 		break;
+	case OPT_ALLOW_LAYOUT:
+		add_name(&o->allowed_layouts, arg);
+		break;
 	case OPT_SAME_LINES:
 		o->same_lines = true;
 		break;
@@ -149,16 +167,10 @@ static int read_elsewhere(struct diff *d)
 	if (!in)
 		return diag_error("%s: %s; is the path right?", d->opt.elsewhere_path, strerror(errno));
 	while ((n = getline(&line, &len, in)) > 0) {
-		struct name_set *s, *old;
-
 		if (line[n - 1] == '\n')
 			line[n - 1] = '\0';
-		HASH_FIND_STR(d->elsewhere, line, old);
-		if (!*line || old)
-			continue;
-		s = xcalloc(1, sizeof(*s));
-		s->name = xstrdup(line);
-		HASH_ADD_KEYPTR(hh, d->elsewhere, s->name, strlen(s->name), s);
+		if (*line)
+			add_name(&d->elsewhere, line);
 	}
 	free(line);
 	fclose(in);
@@ -210,7 +222,7 @@ static int run(struct diff *d)
 	    find_refusals(d) ||
 	    check_prototypes(d))
 		return EXIT_ERROR;
-	if (select_atoms(d))
+	if (select_atoms(d) || check_layouts(d))
 		return EXIT_ERROR;
 	if (!diag_refusals() && !d->taken && !anything_changed(d))
 		return EXIT_UNCHANGED;

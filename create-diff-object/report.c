@@ -122,6 +122,9 @@ int write_report(struct diff *d)
 	fprintf(out, "kpatch-diff\t1\nobject\t%s\n", d->opt.objname);
 	print_atoms(d, out);
 	print_reaches(d, out);
+	for (const struct name_set *s = d->opt.allowed_layouts; s; s = s->hh.next)
+		if (s->used)
+			fprintf(out, "layout\t%s\n", s->name);
 	err = ferror(out);
 	err |= fclose(out);
 	if (err) {

@@ -39,6 +39,8 @@ struct reader {
 	uint64_t passes_left;
 	size_t found;
 	bool lines;		/* wanted */
+	struct named_types *named;
+	const char *function;	/* that the entries belong to; NULL: none */
 };
 
 static int damaged(const struct reader *r, const char *reason)
@@ -407,11 +409,84 @@ static int read_variable(struct reader *r, Dwarf_Die *die)
 	return 0;
 }
 
+/* ---- types with a name ---- */
+
+static const char *name_of_function(const struct reader *r, Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die origin;
+	const char *name = string_of(r, die);
+
+	if (!name && dwarf_attr(die, DW_AT_abstract_origin, &attr) && dwarf_formref_die(&attr, &origin))
+		name = string_of(r, &origin);
+	return name ? name : "a function";
+}
+
+/* A definition of a structure, union or enumeration. Typedefs are read for the names that they give. */
+static int read_named_type(struct reader *r, Dwarf_Die *die)
+{
+	struct named_type *n;
+	struct type *t;
+
+	if (dwarf_hasattr(die, DW_AT_declaration))
+		return 0;
+	t = read_type(r, die, false);
+	if (!t)
+		return -1;
+	if (t->unknown || dwarf_tag(die) == DW_TAG_typedef)
+		return 0;
+	n = xcalloc(1, sizeof(*n));
+	n->type = t;
+	n->function = r->function;
+	*(r->named->last ? r->named->last : &r->named->list) = n;
+	r->named->last = &n->next;
+	return 0;
+}
+
+/* "struct foo", "struct foo of bar()", "enum { FIRST, ... }"; NULL: it has no name. */
+static char *name_of_type(const struct named_type *n)
+{
+	const struct type *t = n->type;
+	char *title, *name;
+
+	if (t->name || t->typedef_name)
+		title = type_title(t);
+	else if (t->tag == DW_TAG_enumeration_type && t->nparts && t->parts[0].name)
+		title = xasprintf("enum { %s, ... }", t->parts[0].name);
+	else
+		return NULL;
+	if (!n->function)
+		return title;
+	name = xasprintf("%s of %s()", title, n->function);
+	free(title);
+	return name;
+}
+
+/* When all typedefs have been read. */
+static void name_types(struct named_types *all)
+{
+	struct named_type *first;
+
+	for (struct named_type *n = all->list; n; n = n->next) {
+		n->name = name_of_type(n);
+		if (!n->name)
+			continue;
+		HASH_FIND_STR(all->by_name, n->name, first);
+		if (first) {
+			first->last_same->next_same = n;
+			first->last_same = n;
+		} else {
+			HASH_ADD_KEYPTR(hh, all->by_name, n->name, strlen(n->name), n);
+			n->last_same = n;
+		}
+	}
+}
+
 /*
  * Functions that were inlined have their static locals in the description of what they were before; it
  * is one more child of the unit.
  */
-static int read_variables(struct reader *r, Dwarf_Die *parent)
+static int read_entries(struct reader *r, Dwarf_Die *parent)
 {
 	Dwarf_Die die;
 	int end = dwarf_child(parent, &die), err = 0;
@@ -429,10 +504,20 @@ static int read_variables(struct reader *r, Dwarf_Die *parent)
 		case DW_TAG_variable:
 			err = read_variable(r, &die);
 			break;
+		case DW_TAG_structure_type:
+		case DW_TAG_union_type:
+		case DW_TAG_enumeration_type:
+		case DW_TAG_typedef:
+			err = read_named_type(r, &die);
+			break;
 		case DW_TAG_subprogram:
+			r->function = name_of_function(r, &die);
+			err = read_entries(r, &die);
+			r->function = NULL;
+			break;
 		case DW_TAG_lexical_block:
 		case DW_TAG_inlined_subroutine:
-			err = read_variables(r, &die);
+			err = read_entries(r, &die);
 			break;
 		default:
 			break;
@@ -452,7 +537,7 @@ static int read_units(struct reader *r, Dwarf *dwarf)
 	int end;
 
 	while (!(end = dwarf_get_units(dwarf, cu, &cu, NULL, &type, &die, NULL)))
-		if ((type == DW_UT_compile || type == DW_UT_partial) && read_variables(r, &die))
+		if ((type == DW_UT_compile || type == DW_UT_partial) && read_entries(r, &die))
 			return -1;
 	return end < 0 ? libdw_error(r) : 0;
 }
@@ -478,7 +563,8 @@ static struct section *info_section(const struct elf_file *file)
 int read_types(struct diff *d, struct elf_file *file)
 {
 	struct section *info = info_section(file);
-	struct reader r = { .file = file, .info = info, .lines = d->opt.same_lines };
+	struct reader r = { .file = file, .info = info, .lines = d->opt.same_lines,
+			    .named = file == &d->orig ? &d->orig_types : &d->patched_types };
 	struct known_type *k, *tmp;
 	Dwarf *dwarf;
 	int err;
@@ -496,6 +582,7 @@ int read_types(struct diff *d, struct elf_file *file)
 	r.unknown_type->unknown = true;
 	r.unknown_type->name = "...";
 	err = read_units(&r, dwarf);
+	name_types(r.named);
 	/* The names in the types are the file's own. */
 	dwarf_end(dwarf);
 	HASH_ITER(hh, r.known, k, tmp) {

@@ -30,4 +30,8 @@ struct type {
 	uint64_t shape;		/* 0: not asked for yet */
 };
 
+/* agree.c */
+/* The type of a member as messages show it: "int", "int : 3". Allocated anew at each call. */
+char *member_title(const struct part *p);
+
 #endif

@@ -156,6 +156,7 @@ diff_one()
 		options+=(--orig-prototypes "$WORKDIR/original/$object.aux"
 			--patched-prototypes "$WORKDIR/patched/$object.aux")
 	fi
+	options+=("${ALLOWED_LAYOUTS[@]/#/--allow-layout=}")
 	if ((SKIP_IMAGE_CHECK)); then
 		options+=(--skip-image-check)
 	fi

@@ -98,6 +98,9 @@ registration_write()
 			}
 		} else if ($1 == "shadow") {
 			shadow[++fields] = $0
+		} else if ($1 == "layout" && !($2 in allowed)) {
+			allowed[$2] = 1
+			layout[++layouts] = $2
 		} else if ($1 == "namespace" && !($2 in imported)) {
 			imported[$2] = 1
 			namespace[++namespaces] = $2
@@ -121,6 +124,8 @@ registration_write()
 		next
 	}
 	$0 == "@NAMESPACES@" {
+		for (i = 1; i <= layouts; i++)
+			printf "MODULE_INFO(kpatch_layout, \"%s\");\n", layout[i]
 		if (namespaces)
 			print "#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)"
 		for (i = 1; i <= namespaces; i++)

@@ -58,3 +58,9 @@ readonly INIT='create-diff-object: refused: fs/proc/meminfo\.c: proc_meminfo_ini
 	output_has '^kpatch-build: refused: fs/fat/fat\.h: header files cannot be patched yet; move the change into the \.c files that need it$'
 	[ ! -e "$ko" ]
 }
+
+@test "a new member of a structure: refused, unless the author says that no object outlives a call" {
+	refuses pagemap-member.patch 'create-diff-object: refused: fs/proc/task_mmu\.c: struct pagemapread changes \(new member stop \("_Bool"\), 24 bytes instead of 24\), and objects in memory have the old layout; keep what is new in a shadow field \(man kpatch-shadow\.h\), or say --allow-layout='\''struct pagemapread'\'' if no object outlives a call'
+	build 0 member --allow-layout 'struct pagemapread' pagemap-member.patch
+	[ "$(modinfo -F kpatch_layout "$ko")" = 'struct pagemapread' ]
+}
