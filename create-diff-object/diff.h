@@ -172,6 +172,7 @@ struct options {
 	bool skip_image_check;			/* a difference is a warning */
 	bool same_lines;			/* what the patch leaves alone has its line in both sources */
 	struct name_set *allowed_layouts;	/* hash; types whose layout may change */
+	bool keep_debug;			/* debugging sections are part of the output */
 };
 
 struct diff {
@@ -206,6 +207,7 @@ int select_atoms(struct diff *d);
 int check_layouts(struct diff *d);
 int resolve_registrations(struct diff *d);
 int build_output(struct diff *d);
+int keep_debug(struct diff *d);
 int verify_output(struct diff *d);
 int write_report(struct diff *d);
 

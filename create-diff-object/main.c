@@ -41,6 +41,7 @@ enum {
 	OPT_SKIP_IMAGE_CHECK,
 	OPT_SAME_LINES,
 	OPT_ALLOW_LAYOUT,
+	OPT_KEEP_DEBUG,
 };
 
 static const struct argp_option options[] = {
@@ -67,6 +68,7 @@ static const struct argp_option options[] = {
 	  "What the patch leaves alone has the same line numbers in both sources: use them to tell variables apart", 0 },
 	{ "allow-layout", OPT_ALLOW_LAYOUT, "TYPE", 0,
 	  "The layout of TYPE (\"struct foo\") may change: no object of it outlives a call; may be given again", 0 },
+	{ "keep-debug", OPT_KEEP_DEBUG, NULL, 0, "Keep the debugging information of PATCHED.o", 0 },
 	{ "report", OPT_REPORT, "FILE", 0, "Write for other programs what changed", 0 },
 	{ "source", OPT_SOURCE, "NAME", 0, "Name of the source file in messages", 0 },
 	{ 0 }
@@ -137,6 +139,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SAME_LINES:
 		o->same_lines = true;
+		break;
+	case OPT_KEEP_DEBUG:
+		o->keep_debug = true;
 		break;
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= n)
@@ -227,7 +232,8 @@ static int run(struct diff *d)
 	if (!diag_refusals() && !d->taken && !anything_changed(d))
 		return EXIT_UNCHANGED;
 	if (resolve_registrations(d) ||
-	    build_output(d))
+	    build_output(d) ||
+	    keep_debug(d))
 		return EXIT_ERROR;
 	if (diag_refusals())
 		return EXIT_REFUSED;

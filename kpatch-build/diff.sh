@@ -160,6 +160,9 @@ diff_one()
 	if ((SKIP_IMAGE_CHECK)); then
 		options+=(--skip-image-check)
 	fi
+	if ((KEEP_DEBUG)); then
+		options+=(--keep-debug)
+	fi
 	if [[ $target != vmlinux ]]; then
 		options+=(--vmlinux-symtab "$VMLINUX_SYMTAB" --depends "$DEPENDS"
 			--module-symtabs "$WORKDIR/symtabs")

@@ -42,6 +42,26 @@ setup()
 	boot --module "$ko"
 }
 
+@test "with --keep-debug the livepatch knows its lines, does not tell where it was made, and loads" {
+	build 0 lines --keep-debug "$TOP/examples/meminfo-string.patch"
+	module_sane "$ko"
+	source=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE/src/fs/proc/meminfo.c
+	line=$(grep -n '^static int meminfo_proc_show(' "$source" | cut -d : -f 1)
+	run addr2line -f -e "$ko" -j .text.meminfo_proc_show 0
+	# A function begins at its brace.
+	[ "$output" = "meminfo_proc_show
+./fs/proc/meminfo.c:$((line + 1))" ]
+	strings -a "$ko" | run ! grep -E '/kpatch-build\.|/tree-'
+	guest_script <<-'EOF'
+		load livepatch_lines
+		expect "what is patched" vmlinux/meminfo_proc_show,1 "$(patched_functions livepatch_lines)"
+		expect_match loaded 'VmallocChunk \(patched\)' "$(cat /proc/meminfo)"
+		disable livepatch_lines
+		unload livepatch_lines
+	EOF
+	boot --module "$ko"
+}
+
 @test "only the content of a string literal differs, not one byte of code" {
 	build 0 uptime uptime-string.patch
 	module_sane "$ko"
