@@ -364,7 +364,14 @@ static_local()
 	# Only one of the two sees what is in the structure, and that may have changed.
 	agreeing 'struct one *data' 'struct one { struct one *next; } *data' < /dev/null
 	CDO_OPTIONS=(--allow-layout='struct one')
-	agreeing 'struct one { int a; } *data' 'struct one { long b; } *data' < /dev/null
+	retyped 'struct one { int a; } *data' 'struct one { long b; } *data' < /dev/null
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux data 0
+		layout struct one
+	EOT
 	CDO_OPTIONS=()
 	agreeing 'int *data' 'const int *volatile data' < /dev/null
 }
