@@ -238,31 +238,6 @@ int symtab_read(struct symtab *tab, const char *path, bool by_address)
 	return 0;
 }
 
-void symtab_free(struct symtab *tab)
-{
-	struct kname *kn, *ktmp;
-	struct kstruct *s, *stmp;
-
-	HASH_ITER(hh, tab->names, kn, ktmp) {
-		HASH_DEL(tab->names, kn);
-		free(kn);
-	}
-	HASH_ITER(hh, tab->structs, s, stmp) {
-		HASH_DEL(tab->structs, s);
-		free(s->name);
-		free(s);
-	}
-	for (size_t i = 0; i < tab->nsyms; i++) {
-		free(tab->syms[i].name);
-		free(tab->syms[i].section);
-	}
-	free(tab->syms);
-	for (size_t i = 0; i < tab->nseals; i++)
-		free(tab->seals[i].section);
-	free(tab->seals);
-	memset(tab, 0, sizeof(*tab));
-}
-
 const struct kname *symtab_find(const struct symtab *tab, const char *name)
 {
 	struct kname *kn;

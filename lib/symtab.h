@@ -67,7 +67,6 @@ int symtab_read(struct symtab *tab, const char *path, bool by_address);
  */
 struct ksym *symtab_add(struct symtab *tab, const char *name, uint64_t addr, char type);
 void symtab_index(struct symtab *tab);
-void symtab_free(struct symtab *tab);
 
 const struct kname *symtab_find(const struct symtab *tab, const char *name);
 
