@@ -7,7 +7,7 @@
  * - Integers of one size agree, signed or not, char or not, and so do enumerations and integers: the
  *   representation is the same. A bool is no integer of its size: it holds 0 and 1 only.
  * - Two enumerations must have some enumerator in common, and each of those must have the same value: others
- *   may be added. Only the greatest, if it is called like a count of the others (NR_STATES), may have another value if it
+ *   may be added. Only the greatest, if it counts the others (NR_STATES is one more than they), may have another value if it
  *   is the same one on both sides, greater than each other one, and there are more in common. That a variable holds
  *   the count itself, and means none of them, is not seen.
  * - Structures and unions agree if their members do: names, places, widths, types. Their tags may differ.
@@ -68,11 +68,10 @@ static bool is_count(const struct part *p)
 	return false;
 }
 
-/* The enumerator that counts the others, and so is greater than each; or NULL. */
+/* The enumerator that counts the others, and so is the next one behind the greatest; or NULL. */
 static const struct part *greatest(const struct type *t)
 {
-	const struct part *top = NULL;
-	bool alone = true;
+	const struct part *top = NULL, *second = NULL;
 
 	for (size_t i = 0; i < t->nparts; i++) {
 		const struct part *p = &t->parts[i];
@@ -81,13 +80,13 @@ static const struct part *greatest(const struct type *t)
 		if (t->size > 4 && (int64_t)p->value < 0)
 			return NULL;
 		if (!top || (int64_t)p->value > (int64_t)top->value) {
+			second = top;
 			top = p;
-			alone = true;
-		} else if (p->value == top->value) {
-			alone = false;
+		} else if (!second || (int64_t)p->value > (int64_t)second->value) {
+			second = p;
 		}
 	}
-	return alone && top && is_count(top) ? top : NULL;
+	return top && is_count(top) && (!second || top->value == second->value + 1) ? top : NULL;
 }
 
 /* Both lists are in the order of the source, so that what is looked for mostly comes next. */
@@ -124,15 +123,12 @@ static bool enumerators_agree(const struct type *a, const struct type *b, unsign
 /* What is not done after that many steps was made to take forever. */
 #define MAX_STEPS 1000000
 
-static bool agree(struct type *a, struct type *b, unsigned long *steps)
+static bool agree(struct type *a, struct type *b, unsigned long *steps);
+
+static bool agree_inside(struct type *a, struct type *b, unsigned long *steps)
 {
 	struct change change;
 
-	if (a == b || a->agrees == b || a->unknown || b->unknown)
-		return true;
-	if (!*steps)
-		return false;
-	--*steps;
 	if (is_integer(a) && is_integer(b))
 		return a->size == b->size && enumerators_agree(a, b, steps, &change);
 	if (a->tag != b->tag || a->size != b->size || a->encoding != b->encoding ||
@@ -149,8 +145,24 @@ static bool agree(struct type *a, struct type *b, unsigned long *steps)
 		    !x->type != !y->type || (x->type && !agree(x->type, y->type, steps)))
 			return false;
 	}
-	a->agrees = b;
 	return true;
+}
+
+static bool agree(struct type *a, struct type *b, unsigned long *steps)
+{
+	if (a == b || a->agrees == b || a->unknown || b->unknown)
+		return true;
+	if (!*steps || a->disagrees == b)
+		return false;
+	--*steps;
+	if (agree_inside(a, b, steps)) {
+		a->agrees = b;
+		return true;
+	}
+	/* Or it took too long. */
+	if (*steps)
+		a->disagrees = b;
+	return false;
 }
 
 bool types_agree(struct type *orig, struct type *patched)

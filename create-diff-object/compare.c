@@ -136,6 +136,9 @@ static bool same_targets(struct comparer *c, const struct reloc *r, const struct
 		return r->addend == s->addend && !strcmp(r->sym->name, s->sym->name);
 	if (!a || !b)
 		return false;
+	/* What a weak name means is decided elsewhere. */
+	if ((symbol_bind(r->sym) == STB_WEAK || symbol_bind(s->sym) == STB_WEAK) && strcmp(r->sym->name, s->sym->name))
+		return false;
 	if (a->twin || b->twin)
 		return a->twin == b && r->target_off == s->target_off;
 	if (a->kind == ATOM_STRING && b->kind == ATOM_STRING)

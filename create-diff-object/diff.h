@@ -60,11 +60,13 @@ struct atom {
 	/* types.c */
 	struct type *type;	/* data: NULL: not known */
 	unsigned int line;	/* data: of its declaration; 0: not known, or says nothing */
+	const char *scope;	/* data of a known type: the function that declares it, or ""; NULL: not known */
 
 	/* pair.c */
 	struct atom *twin;	/* the same thing in the other object */
 	struct atom *parent;	/* foo.cold: foo */
 	struct atom *child;	/* foo: foo.cold */
+	struct atom *next_part;	/* while pairing: another cold part of the same name */
 	bool own_copy;		/* never shared with the running kernel: __func__, __key, ... */
 	struct pairing *group;	/* while pairing */
 	struct atom *vote;	/* while pairing: what references say its twin is */
@@ -88,6 +90,7 @@ struct atom {
 
 	/* resolve.c */
 	size_t registration;	/* its number in diff.registrations, from 1; 0: none */
+	const struct symbol *surest;	/* the name by which it is found; NULL: not asked for yet */
 
 	/* output.c */
 	struct out_section *osec;
@@ -149,6 +152,7 @@ struct named_type {
 struct named_types {
 	struct named_type *list, **last;
 	struct named_type *by_name;	/* hash; the first of each name */
+	struct name_set *functions;	/* hash; all that the source has, inlined ones too */
 };
 
 struct name_set {
@@ -269,7 +273,7 @@ enum proven proven_symbol(const struct diff *d, const struct symbol *sym, const 
 /* resolve.c */
 /* How code outside of the output that an included relocation refers to is reached. */
 struct reach *reach_undefined_symbol(struct diff *d, const struct symbol *s, const struct atom *user);
-struct reach *reach_atom(struct diff *d, const struct atom *target, const struct atom *user);
+struct reach *reach_atom(struct diff *d, const struct atom *user, const struct reloc *by);
 
 /* select.c */
 /* Does the output's relocation r of atom a bind to the output's own copy of its target? */

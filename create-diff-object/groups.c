@@ -63,48 +63,38 @@ static void add_to_group(struct pairer *p, struct atom *a, bool is_patched)
 	free(name);
 }
 
-static bool all_types_known(const struct atom_list *l)
+static bool all_known(const struct atom_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (!l->a[i]->type || type_shape(l->a[i]->type) == TYPE_SHAPE_ANY)
+		if (!l->a[i]->type || !l->a[i]->scope || type_shape(l->a[i]->type) == TYPE_SHAPE_ANY)
 			return false;
 	return true;
 }
 
-/* Those that have not the shape of what comes first in the group go to others. */
-static void move_shapes(struct pairer *p, struct pairing *g, uint64_t shape, bool is_patched)
+static void move_members(struct pairer *p, struct pairing *g, bool is_patched)
 {
 	struct atom_list *l = is_patched ? &g->patched : &g->orig;
-	size_t kept = 0;
 
-	for (size_t i = 0; i < l->n; i++) {
-		struct atom *a = l->a[i];
-		uint64_t other = type_shape(a->type);
-
-		if (other == shape)
-			l->a[kept++] = a;
-		else
-			add_to(p, a, is_patched, xasprintf("%s %lx", g->key, (unsigned long)other));
-	}
-	l->n = kept;
+	for (size_t i = 0; i < l->n; i++)
+		add_to(p, l->a[i], is_patched, xasprintf("%s %lx %s", g->key,
+							 (unsigned long)type_shape(l->a[i]->type), l->a[i]->scope));
+	l->n = 0;
 }
 
-/* Variables whose types don't agree are different things, however alike their uses are. */
-static void split_by_type(struct pairer *p, struct pairing *g)
+/*
+ * Variables whose types don't agree are different things, however alike their uses are, and so are those of different
+ * functions: into whatever these are inlined, their static locals stay theirs.
+ */
+static void split(struct pairer *p, struct pairing *g)
 {
-	uint64_t shape;
-
-	/* What is not known could be any. */
-	if (!all_types_known(&g->orig) || !all_types_known(&g->patched))
+	if (!all_known(&g->orig) || !all_known(&g->patched))
 		return;
-	shape = type_shape((g->orig.n ? g->orig.a[0] : g->patched.a[0])->type);
-	move_shapes(p, g, shape, false);
-	move_shapes(p, g, shape, true);
+	move_members(p, g, false);
+	move_members(p, g, true);
 }
 
-static void add_to_family(struct pairer *p, struct atom *a, bool is_patched)
+static void add_to_family(struct pairer *p, struct atom *a, bool is_patched, const char *name)
 {
-	const char *name = atom_name(a);
 	char *key = xstrdup(name);
 	struct family *f;
 
@@ -132,21 +122,33 @@ static void collect(struct pairer *p, struct elf_file *file, bool is_patched)
 	}
 }
 
+/* Which of its names its clones and parts have is not known; so many are asked about. */
+#define MAX_NAMES 4
+
 static void collect_families(struct pairer *p, struct elf_file *file, bool is_patched)
 {
-	for_each_atom(file, a)
-		if (is_named(a) && is_code(a->sec))
-			add_to_family(p, a, is_patched);
+	for_each_atom(file, a) {
+		unsigned int n = 0;
+
+		for (const struct symbol *s = is_code(a->sec) ? a->syms : NULL; s && n < MAX_NAMES; s = s->next, n++)
+			add_to_family(p, a, is_patched, s->name);
+	}
 }
 
 void group_things(struct pairer *p)
 {
+	struct pairing **last;
+
 	p->numbered_end = &p->numbered;
 	collect(p, &p->d->orig, false);
 	collect(p, &p->d->patched, true);
-	for (struct pairing *g = p->numbered; g; g = g->next_numbered)
+	last = p->numbered_end;
+	for (struct pairing *g = p->numbered; g; g = g->next_numbered) {
 		if (g->key[0] == 'd')
-			split_by_type(p, g);
+			split(p, g);
+		if (&g->next_numbered == last)
+			break;
+	}
 	/* They are asked about what is numbered. */
 	if (p->numbered) {
 		collect_families(p, &p->d->orig, false);

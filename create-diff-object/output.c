@@ -192,7 +192,7 @@ static void emit_outside(struct diff *d, struct atom *a, const struct reloc *r)
 		return;
 	}
 	if (r->target) {
-		reach = reach_atom(d, r->target, a);
+		reach = reach_atom(d, a, r);
 		out.addend = (int64_t)r->sym->sym.st_value + r->addend -
 			     (int64_t)(r->target->off + r->target->entry);
 	} else {

@@ -33,65 +33,72 @@ static void pair_plain(struct pairer *p, struct pairing *g)
 }
 
 /* The name of what this is the cold part of: foo for foo.cold and foo.cold.3; NULL: it is none. */
-static char *parent_name(const struct atom *a)
+static char *parent_name(const struct symbol *s)
 {
-	const char *dot = is_function(a) ? strstr(atom_name(a), ".cold") : NULL;
+	const char *dot = strstr(s->name, ".cold");
 	char *key, *name = NULL;
 
 	if (!dot)
 		return NULL;
-	key = name_key(atom_name(a));
+	key = name_key(s->name);
 	if (is_cold(key)) {
-		name = xstrdup(atom_name(a));
-		name[dot - atom_name(a)] = '\0';
+		name = xstrdup(s->name);
+		name[dot - s->name] = '\0';
 	}
 	free(key);
 	return name;
 }
 
-/* foo.cold, foo.cold.3 and foo.isra.0.cold are parts of foo, foo and foo.isra.0. */
-static void find_parents(struct elf_file *file)
+/* A name that some cold part says its function has, whichever of that one's names it is. */
+struct wanted {
+	char *name;
+	struct atom *parts;	/* linked by next_part */
+	UT_hash_handle hh;
+};
+
+static struct wanted *list_cold_parts(struct elf_file *file)
 {
-	struct wanted {
-		char *name;
-		struct atom *a;
-		UT_hash_handle hh;
-	} *index = NULL, *w;
+	struct wanted *all = NULL, *w;
 	char *name;
 
 	for_each_atom(file, part) {
-		name = parent_name(part);
-		if (!name)
-			continue;
-		HASH_FIND_STR(index, name, w);
-		if (w) {
-			free(name);
-			continue;
+		for (const struct symbol *s = is_function(part) ? part->syms : NULL; s; s = s->next) {
+			name = parent_name(s);
+			if (!name)
+				continue;
+			HASH_FIND_STR(all, name, w);
+			if (!w) {
+				w = xcalloc(1, sizeof(*w));
+				w->name = name;
+				HASH_ADD_KEYPTR(hh, all, w->name, strlen(w->name), w);
+			} else {
+				free(name);
+			}
+			part->next_part = w->parts;
+			w->parts = part;
+			break;
 		}
-		w = xcalloc(1, sizeof(*w));
-		w->name = name;
-		HASH_ADD_KEYPTR(hh, index, w->name, strlen(w->name), w);
 	}
-	if (!index)
+	return all;
+}
+
+/* foo.cold, foo.cold.3 and foo.isra.0.cold are parts of foo, foo and foo.isra.0. */
+static void find_parents(struct elf_file *file)
+{
+	struct wanted *all = list_cold_parts(file), *w;
+
+	if (!all)
 		return;
-	for_each_atom(file, a) {
-		if (!is_function(a))
-			continue;
-		HASH_FIND_STR(index, atom_name(a), w);
-		if (w && !w->a)
-			w->a = a;
-	}
-	for_each_atom(file, c) {
-		name = parent_name(c);
-		if (!name)
-			continue;
-		HASH_FIND_STR(index, name, w);
-		if (w->a && w->a != c) {
-			c->parent = w->a;
-			w->a->child = c;
+	for_each_atom(file, a)
+		for (const struct symbol *s = is_function(a) ? a->syms : NULL; s; s = s->next) {
+			HASH_FIND_STR(all, s->name, w);
+			for (struct atom *part = w ? w->parts : NULL; part; part = part->next_part) {
+				if (part == a || part->parent)
+					continue;
+				part->parent = a;
+				a->child = part;
+			}
 		}
-		free(name);
-	}
 }
 
 /*
@@ -143,10 +150,24 @@ static void pair_unused(struct pairing *g)
 	free(patched.a);
 }
 
+static bool in_one_function(const struct atom *a, const struct atom *b)
+{
+	return a->scope && b->scope && *a->scope && !strcmp(a->scope, b->scope);
+}
+
+static bool same_declaration(const struct pairing *g, const struct atom *a, const struct atom *b)
+{
+	if (a->scope && b->scope)
+		return in_one_function(a, b) && ((g->orig.n == 1 && g->patched.n == 1) ||
+						 (a->line && a->line == b->line));
+	return a->size == b->size && (all_users_vanished(a) || all_users_vanished(b));
+}
+
 /*
- * What no reference decided. One left on each side, of the same size, is the same thing if its
- * users on one side have vanished as functions of their own: they were inlined, or are not any
- * more. If the function is still there and just doesn't refer to it, it is another thing.
+ * What no reference decided. One left on each side is the same thing if both are declared in the same function, and
+ * are all that this declares by that name, or stand at the same line. If that is not known, and the sizes are the same,
+ * it is if its users on one side have vanished as functions of their own: they were inlined, or are not any more. If
+ * the function is still there and just doesn't refer to it, it is another thing.
  */
 static void pair_leftovers(struct pairer *p)
 {
@@ -165,13 +186,105 @@ static void pair_leftovers(struct pairer *p)
 				b = g->patched.a[i];
 				nb++;
 			}
-		if (na != 1 || nb != 1)
+		if (na != 1 || nb != 1 || a->vote_conflict || b->vote_conflict)
 			continue;
 		/* A clone is found through its callers only: which constants it holds depends on them. */
-		if (a->kind == ATOM_CODE ||
-		    (a->size == b->size && types_agree(a->type, b->type) &&
-		     (all_users_vanished(a) || all_users_vanished(b))))
+		if (a->kind == ATOM_CODE || (types_agree(a->type, b->type) && same_declaration(g, a, b)))
 			join(a, b);
+	}
+}
+
+/* Static locals that a function has lost, or gained. */
+struct declared {
+	char *key;
+	struct atom *orig, *patched;	/* the last one of each */
+	size_t norig, npatched;
+	UT_hash_handle hh;
+};
+
+static bool is_left(const struct atom *a)
+{
+	return a->kind == ATOM_DATA && !a->twin && a->group && a->group->numbered && a->scope && *a->scope &&
+	       is_writable(a->sec) && is_used(a);
+}
+
+/* key is not needed any more afterwards. */
+static void declare(struct declared **all, struct atom *a, bool is_patched, char *key)
+{
+	struct declared *d;
+
+	HASH_FIND_STR(*all, key, d);
+	if (!d) {
+		d = xcalloc(1, sizeof(*d));
+		d->key = key;
+		HASH_ADD_KEYPTR(hh, *all, d->key, strlen(d->key), d);
+	} else {
+		free(key);
+	}
+	if (is_patched) {
+		d->patched = a;
+		d->npatched++;
+	} else {
+		d->orig = a;
+		d->norig++;
+	}
+}
+
+static char *key_of(const struct atom *a, const char *scope)
+{
+	char *name = name_key(atom_name(a)), *key = xasprintf("%s %s", name, scope);
+
+	free(name);
+	return key;
+}
+
+/*
+ * A static local whose type the patch changes is existing data of a new type like each other variable: what refuses
+ * those (refuse.c) has to know which one it was. Other types made other groups of them.
+ */
+static void pair_retyped(struct pairer *p)
+{
+	struct declared *all = NULL;
+
+	for_each_atom(&p->d->orig, a)
+		if (is_left(a))
+			declare(&all, a, false, key_of(a, a->scope));
+	for_each_atom(&p->d->patched, b)
+		if (is_left(b))
+			declare(&all, b, true, key_of(b, b->scope));
+	for (struct declared *d = all; d; d = d->hh.next)
+		if (d->norig == 1 && d->npatched == 1 && !types_agree(d->orig->type, d->patched->type))
+			join(d->orig, d->patched);
+}
+
+static bool has_function(const struct named_types *in, const char *name)
+{
+	struct name_set *s;
+
+	HASH_FIND_STR(in->functions, name, s);
+	return s;
+}
+
+/*
+ * The static local of a function that is not there any more, and one of a function that was not there before: it has
+ * another name now.
+ */
+static void pair_renamed(struct pairer *p)
+{
+	struct declared *all = NULL;
+
+	for_each_atom(&p->d->orig, a)
+		if (is_left(a) && !has_function(&p->d->patched_types, a->scope))
+			declare(&all, a, false, key_of(a, ""));
+	for_each_atom(&p->d->patched, b)
+		if (is_left(b) && !has_function(&p->d->orig_types, b->scope))
+			declare(&all, b, true, key_of(b, ""));
+	for (struct declared *d = all; d; d = d->hh.next) {
+		if (d->norig != 1 || d->npatched != 1)
+			continue;
+		diag_info("%s: %s of %s() is taken for that of %s(), which is gone", p->d->opt.source,
+			  atom_title(d->patched), d->patched->scope, d->orig->scope);
+		join(d->orig, d->patched);
 	}
 }
 
@@ -182,19 +295,19 @@ static void pair_cold_parts(struct diff *d)
 			join(a->child, a->twin->child);
 }
 
-static void report_conflicts(struct pairer *p)
-{
-	/* Clones of a function can do without: their callers get new ones. */
-	for_each_atom(&p->d->patched, a)
-		if (!a->twin && a->vote_conflict && a->kind == ATOM_DATA)
-			diag_refuse("%s: %s: cannot tell which %s of the original this is; give the variables or functions of this name different names",
-				    p->d->opt.source, atom_title(a), atom_title(a));
-}
-
-/* Nothing can be said of what it is: report_conflicts() did. */
+/* Votes on it, or on what it is said to be, disagree. */
 static bool is_doubtful(const struct atom *a)
 {
 	return a->vote_conflict || (a->vote && a->vote->vote_conflict);
+}
+
+static void report_conflicts(struct pairer *p)
+{
+	/* Clones of a function can do without: their callers get new ones. Constants are told by what they hold. */
+	for_each_atom(&p->d->patched, a)
+		if (!a->twin && is_doubtful(a) && a->kind == ATOM_DATA && is_writable(a->sec))
+			diag_refuse("%s: %s: cannot tell which %s of the original this is; give the variables or functions of this name different names",
+				    p->d->opt.source, atom_title(a), atom_title(a));
 }
 
 static void report_static_locals(struct pairer *p)
@@ -234,6 +347,8 @@ int pair_objects(struct diff *d)
 	pair_nameless(&p);
 	pair_by_votes(&p);
 	pair_leftovers(&p);
+	pair_retyped(&p);
+	pair_renamed(&p);
 	pair_cold_parts(d);
 	report_conflicts(&p);
 	report_static_locals(&p);

@@ -414,27 +414,49 @@ static bool is_unmarked(const struct atom *target)
 	       !arch_has_landing_mark(orig->sec, orig->off + orig->entry);
 }
 
-/* Of several names at one place, a global one is the surest. NULL: it has none. */
-static const struct symbol *surest_name(const struct atom *a)
+/*
+ * Of several names at one place, a global one is the surest. A weak one may be another object's in the running
+ * kernel; it is chosen if there is none but such. NULL: it has no name.
+ */
+static const struct symbol *surest_name(struct atom *a)
 {
-	const struct symbol *s = a->syms;
+	const struct symbol *best = a->surest;
 
-	for (const struct symbol *t = s; t && is_local_symbol(s); t = t->next)
-		if (!is_local_symbol(t))
-			s = t;
-	return s;
+	if (best)
+		return best;
+	for (const struct symbol *s = a->syms; s; s = s->next)
+		if (!best || symbol_bind(best) == STB_WEAK ||
+		    (is_local_symbol(best) && !is_local_symbol(s) && symbol_bind(s) != STB_WEAK))
+			best = s;
+	return a->surest = best;
 }
 
-struct reach *reach_atom(struct diff *d, const struct atom *target, const struct atom *user)
+/* The name of a that a reference by sym means: a weak one means what the kernel has by that name, all others a itself. */
+static const struct symbol *meant_name(struct atom *a, const struct symbol *sym)
+{
+	if (symbol_bind(sym) == STB_WEAK)
+		for (const struct symbol *s = a->syms; s; s = s->next)
+			if (!strcmp(s->name, sym->name))
+				return s;
+	return surest_name(a);
+}
+
+struct reach *reach_atom(struct diff *d, const struct atom *user, const struct reloc *by)
 {
 	/* The running kernel knows it by the name that it has in the original. */
-	const struct atom *known = target->twin ? target->twin : target;
-	const struct symbol *s = surest_name(known);
+	struct atom *target = by->target, *known = target->twin ? target->twin : target;
+	const struct symbol *s = meant_name(known, by->sym);
 	bool is_init = has_prefix(target->sec->name, ".init") || has_prefix(target->sec->name, ".exit") ||
 		       has_prefix(target->sec->name, ".meminit");
 	struct reach *r;
 	bool is_new;
 
+	/* A part that the compiler cut off leads back into the old version. */
+	if (target->parent) {
+		diag_refuse("%s: %s: refers to %s, a part of another function; leave this part out",
+			    d->opt.source, atom_title(user), atom_title(target));
+		return NULL;
+	}
 	if (!s) {
 		diag_refuse("%s: %s: refers to %s, which has no name and cannot be found in the running kernel; give it a name",
 			    d->opt.source, atom_title(user), atom_title(target));

@@ -39,6 +39,9 @@ bool binds_to_copy(const struct atom *a, const struct reloc *r)
 		return true;
 	if (a->kind == ATOM_ENTRY)
 		return true;
+	/* The kernel may run another object's function by this name. If it does not, it finds the new version itself. */
+	if (symbol_bind(r->sym) == STB_WEAK)
+		return false;
 	/*
 	 * A call may go to the new version directly. The address of a function must stay the
 	 * original's: it is compared, and stored in data that outlives the patch.

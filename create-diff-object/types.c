@@ -405,13 +405,26 @@ static int read_variable(struct reader *r, Dwarf_Die *die)
 		if (!r->lines || dwarf_decl_line(die, &line))
 			line = 0;
 		a->line = line;
+		a->scope = r->function ? r->function : "";
 	}
 	return 0;
 }
 
 /* ---- types with a name ---- */
 
-static const char *name_of_function(const struct reader *r, Dwarf_Die *die)
+static void note_function(struct reader *r, const char *name)
+{
+	struct name_set *s;
+
+	HASH_FIND_STR(r->named->functions, name, s);
+	if (s)
+		return;
+	s = xcalloc(1, sizeof(*s));
+	s->name = xstrdup(name);
+	HASH_ADD_KEYPTR(hh, r->named->functions, s->name, strlen(s->name), s);
+}
+
+static const char *name_of_function(struct reader *r, Dwarf_Die *die)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Die origin;
@@ -419,6 +432,8 @@ static const char *name_of_function(const struct reader *r, Dwarf_Die *die)
 
 	if (!name && dwarf_attr(die, DW_AT_abstract_origin, &attr) && dwarf_formref_die(&attr, &origin))
 		name = string_of(r, &origin);
+	if (name)
+		note_function(r, name);
 	return name ? name : "a function";
 }
 
@@ -488,6 +503,7 @@ static void name_types(struct named_types *all)
  */
 static int read_entries(struct reader *r, Dwarf_Die *parent)
 {
+	const char *outer = r->function;
 	Dwarf_Die die;
 	int end = dwarf_child(parent, &die), err = 0;
 
@@ -511,12 +527,12 @@ static int read_entries(struct reader *r, Dwarf_Die *parent)
 			err = read_named_type(r, &die);
 			break;
 		case DW_TAG_subprogram:
+		case DW_TAG_inlined_subroutine:
 			r->function = name_of_function(r, &die);
 			err = read_entries(r, &die);
-			r->function = NULL;
+			r->function = outer;
 			break;
 		case DW_TAG_lexical_block:
-		case DW_TAG_inlined_subroutine:
 			err = read_entries(r, &die);
 			break;
 		default:

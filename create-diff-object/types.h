@@ -26,7 +26,7 @@ struct type {
 	struct type *to;	/* what is pointed to, an element, what is returned */
 	struct part *parts;
 	size_t nparts, room;
-	const struct type *agrees;	/* the last type that was found to agree */
+	const struct type *agrees, *disagrees;	/* the last types that were found to do so */
 	uint64_t shape;		/* 0: not asked for yet */
 };
 

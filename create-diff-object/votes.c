@@ -25,6 +25,7 @@ struct mention {
 	size_t nth;		/* mentioned as the first, second, ... */
 	size_t rank;		/* by number among those that are mentioned */
 	bool lost;		/* and without a counterpart */
+	bool certain;		/* by its line: the others can be none of it */
 };
 
 struct mentions {
@@ -222,7 +223,7 @@ static void start_running(struct running *run, struct mentions *all)
 	run->n = 0;
 	run->in_order = xcalloc(3 * all->n, sizeof(*run->in_order));
 	for (size_t i = 0; i < all->n; i++) {
-		if (all->m[i].a->twin)
+		if (all->m[i].a->twin || all->m[i].certain)
 			continue;
 		all->m[i].nth = run->n;
 		all->m[i].lost = false;
@@ -312,23 +313,73 @@ static void vote(struct atom *orig, struct atom *patched)
  */
 static void leave_open(const struct running *orig, const struct running *patched)
 {
+	const struct mention *before = NULL;	/* the last one that is lost */
 	size_t j = 0;
 
 	for (size_t i = 0; i < orig->n; i++) {
-		if (!orig->by_size[i]->lost)
+		struct mention *m = orig->by_size[i];
+
+		if (!m->lost)
 			continue;
-		orig->by_size[i]->a->vote_conflict = true;
-		while (j < patched->n && by_size(&patched->by_size[j], &orig->by_size[i]) < 0)
+		if (before && before->a->size == m->a->size)
+			m->a->vote_conflict |= before->a->vote_conflict;
+		before = m;
+		while (j < patched->n && by_size(&patched->by_size[j], &m) < 0)
 			j++;
-		for (; j < patched->n && !by_size(&patched->by_size[j], &orig->by_size[i]); j++)
-			patched->by_size[j]->a->vote_conflict = true;
+		for (; j < patched->n && !by_size(&patched->by_size[j], &m); j++)
+			m->a->vote_conflict = patched->by_size[j]->a->vote_conflict = true;
 	}
+}
+
+static int by_line(const void *x, const void *y)
+{
+	const struct mention *a = *(struct mention *const *)x, *b = *(struct mention *const *)y;
+
+	return (a->a->line > b->a->line) - (a->a->line < b->a->line);
+}
+
+/* Those that have no counterpart yet, by their lines; their number is l->open. NULL: not all lines are known. */
+static struct mention **sort_by_line(struct mentions *l)
+{
+	struct mention **sorted = xcalloc(l->open, sizeof(*sorted));
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		l->m[i].certain = false;
+		if (l->m[i].a->twin)
+			continue;
+		if (!l->m[i].a->line) {
+			free(sorted);
+			return NULL;
+		}
+		sorted[n++] = &l->m[i];
+	}
+	qsort(sorted, n, sizeof(*sorted), by_line);
+	return sorted;
+}
+
+/* What is declared at a line where nothing else of its name is, in both sources, is the same. */
+static void vote_by_lines(struct ballot *b)
+{
+	struct mention **orig = sort_by_line(&b->orig), **patched = sort_by_line(&b->patched);
+
+	for (size_t i = 0; orig && patched && i < b->orig.open; i++) {
+		struct mention *m = orig[i], *n = only_one(patched, b->patched.open, m, by_line);
+
+		if (!n || only_one(orig, b->orig.open, m, by_line) != m || !types_agree(m->a->type, n->a->type))
+			continue;
+		vote(m->a, n->a);
+		m->certain = n->certain = true;
+	}
+	free(orig);
+	free(patched);
 }
 
 static void count_ballot(struct ballot *b)
 {
 	struct running orig, patched;
 
+	vote_by_lines(b);
 	start_running(&orig, &b->orig);
 	start_running(&patched, &b->patched);
 	orig.doubtful = count_doubtful(&orig, &patched);

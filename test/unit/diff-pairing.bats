@@ -1200,7 +1200,6 @@ replaced_counter()
 	cdo 2
 	messages <<-'EOT'
 		refused: file.c: count.0: cannot tell which count.0 of the original this is; give the variables or functions of this name different names
-		refused: file.c: count.1: cannot tell which count.1 of the original this is; give the variables or functions of this name different names
 	EOT
 }
 
