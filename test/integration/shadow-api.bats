@@ -55,3 +55,43 @@ setup()
 	boot_dirty 4 'Duplicate shadow variable <' 'Shadow variables of id 1 have 8 bytes, not 16' \
 		'Shadow variables of id ba893f45bf797e9f have 4 bytes, not 16'
 }
+
+@test "interrupts are never off for more than one variable, while the table grows neither" {
+	local core=$BATS_TEST_TMPDIR/core
+	cp -r "${SHADOW_CORE:-$TOP/kmod/core}" "$core"
+	sed -i -E 's/^\tlocal_irq_save\(flags\);$/&\n\tsection_begin();/
+		s/^\tlocal_irq_restore\(flags\);$/\tsection_end();\n&/
+		s/^(\tnode->next = before->next;|\tWRITE_ONCE\(before->next, node->next\);)$/&\n\tsection_node(node);/
+		s/^#include <linux\/types.h>$/&\n#include "shadow-sections.h"/' "$core"/*.[ch]
+	test_module shadow-sections --core "$core"
+	guest_script <<-'EOF'
+		load shadow_sections
+		unload shadow_sections
+		dmesg | sed -n 's/.*one section: //p'
+		expect_match "no failure" "shadow test: 0 failures" "$(dmesg)"
+	EOF
+	run boot --module "$ko"
+	echo "$output"
+	[ "$output" = "\
+enable: 0 variables in 0, at most 0; 0 callbacks, at most 0; buckets at most 0; 6 others
+alloc, 100: 100 variables in 100, at most 1; 100 callbacks, at most 1; buckets at most 0; 0 others
+alloc, 100,000: 99900 variables in 99900, at most 1; 99900 callbacks, at most 1; buckets at most 1; 0 others
+get_or_alloc, there: 0 variables in 0, at most 0; 0 callbacks, at most 0; buckets at most 0; 0 others
+get_or_alloc, new: 1000 variables in 1000, at most 1; 1000 callbacks, at most 1; buckets at most 1; 0 others
+constructor fails: 0 variables in 0, at most 0; 500 callbacks, at most 1; buckets at most 1; 500 others
+free, every other pair there: 50000 variables in 50000, at most 1; 50000 callbacks, at most 1; buckets at most 0; 50000 others
+undeclared: 3000 variables in 3000, at most 1; 3000 callbacks, at most 1; buckets at most 1; 1 others
+free_all: 3000 variables in 3000, at most 1; 3000 callbacks, at most 1; buckets at most 0; 3000 others
+undeclared again: 2000 variables in 2000, at most 1; 2000 callbacks, at most 1; buckets at most 0; 0 others
+disable: 53000 variables in 53000, at most 1; 51000 callbacks, at most 1; buckets at most 0; 53002 others
+leave: 0 variables in 0, at most 0; 0 callbacks, at most 0; buckets at most 0; 2 others" ]
+	# Nothing switches them off in a way that is not counted.
+	run grep -rhE '^[^/*#]*(irq|_bh\(|preempt_disable)|section_' "$core"
+	output=$(grep -v '^#' <<< "$output" | sort | uniq -c | sed -E 's/^ *([0-9]+)[[:space:]]*/\1 /')
+	[ "$output" = "\
+2 local_irq_restore(flags);
+2 local_irq_save(flags);
+2 section_begin();
+2 section_end();
+2 section_node(node);" ] || { echo "FAILED: sections that are not counted: $output"; return 1; }
+}
