@@ -18,7 +18,7 @@
  */
 #define SHADOW_ROOT_ID	0x6b7061746368ul	/* "kpatch" */
 #define SHADOW_MAGIC	0x6b707368u	/* "kpsh" */
-#define SHADOW_ABI	1u
+#define SHADOW_ABI	2u
 
 struct dentry;
 

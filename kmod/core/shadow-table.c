@@ -86,15 +86,18 @@ static bool bucket_allocate(struct shadow_table *t, u32 b, gfp_t gfp)
 /* The parent of bucket b is ready, its memory is there. */
 static void bucket_link(struct shadow_table *t, u32 b)
 {
-	struct shadow_node *node = shadow_bucket_slot(t, b);
-	u32 key = shadow_reverse(b);
+	struct shadow_node *node = shadow_bucket_slot(t, b), *n;
+	u32 key = shadow_reverse(b), marks;
 	unsigned long flags;
 
 	flags = shadow_table_lock(t, key);
 	if (!node->aux) {
 		node->key = key;
 		link_after(node_before(t, shadow_bucket_slot(t, shadow_bucket_parent(b)), key), node);
-		smp_store_release(&node->aux, 1);
+		/* What is behind it, up to the next bucket, was found from its parent. */
+		for (n = node->next, marks = 1; n && n->key & 1; n = n->next)
+			marks |= shadow_mark(n->key);
+		smp_store_release(&node->aux, marks);
 	}
 	shadow_table_unlock(t, key, flags);
 }
@@ -120,7 +123,10 @@ void shadow_table_prepare(struct shadow_table *t, u32 key, gfp_t gfp)
 
 void shadow_table_insert(struct shadow_table *t, struct shadow_node *node)
 {
-	link_after(node_before(t, shadow_bucket(t, node->key), node->key), node);
+	struct shadow_node *bucket = shadow_bucket(t, node->key);
+
+	WRITE_ONCE(bucket->aux, bucket->aux | shadow_mark(node->key));
+	link_after(node_before(t, bucket, node->key), node);
 	atomic_long_inc(&t->count);
 }
 

@@ -16,6 +16,11 @@
  * A new bucket is linked when a writer first needs it. Until then (or for ever, if there is no
  * memory for it) its parent, the bucket without the topmost bit, serves in its place.
  *
+ * A bucket has a mark, one of 32 bits, for each variable that a search from it has to find, so that most
+ * searches for what is not there read the bucket and nothing else: with many variables each node that is
+ * read costs a load from memory. Marks are set when a variable is put in, and when a bucket takes over
+ * some of its parent's; they are never cleared, as a mark too many costs one node, no more.
+ *
  * Writers lock one of 64 stripes. A stripe is a range of keys, the one of a bucket below 64, so it
  * never splits. The locks are single bits: they have no lock class, which would be a pointer into the
  * module that made the table, and they spin on every kernel, PREEMPT_RT included.
@@ -31,7 +36,7 @@
 struct shadow_node {
 	struct shadow_node *next;	/* of the next higher key; written under the stripe's lock */
 	u32 key;			/* odd: a variable; even: a bucket */
-	u32 aux;		/* bucket: linked; variable: where its data begin */
+	u32 aux;		/* bucket: its marks, 0: not linked; variable: where its data begin */
 };
 
 #define SHADOW_STRIPES		64u
@@ -62,6 +67,12 @@ static inline u32 shadow_key(const void *obj, unsigned long id)
 	u64 h = ((u64)(unsigned long)obj ^ (u64)id * 0xff51afd7ed558ccdULL) * 0x9e3779b97f4a7c15ULL;
 
 	return (u32)(h >> 32) | 1;
+}
+
+/* Not simply some bits of the key: those of objects in a row are alike. Bit 0 is set in each linked bucket. */
+static inline u32 shadow_mark(u32 key)
+{
+	return 1u << (key * 0x9e3779b1u >> 27);
 }
 
 static inline struct shadow_node *shadow_bucket_slot(const struct shadow_table *t, u32 b)
@@ -108,6 +119,9 @@ static inline struct shadow_node *shadow_bucket(const struct shadow_table *t, u3
 static inline struct shadow_node *shadow_table_first(const struct shadow_table *t, u32 key)
 {
 	struct shadow_node *n = shadow_bucket(t, key);
+
+	if (!(READ_ONCE(n->aux) & shadow_mark(key)))
+		return NULL;
 
 	do {
 		n = READ_ONCE(n->next);

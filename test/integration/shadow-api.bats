@@ -29,7 +29,7 @@ setup()
 		expect "a field with variables" "8 0 1 3 24 " "$(field parent.owned)"
 		expect "a field of shared state" "8 0 1 1 8 " "$(field kpatch_state.total)"
 		expect "its id" "0xe9a135e5b8af6802" "$(cat $view/parent.owned/id)"
-		expect "all" "1 1 1 15" "$(cd $view; echo $(cat abi modules enabled variables))"
+		expect "all" "2 1 1 15" "$(cd $view; echo $(cat abi modules enabled variables))"
 		expect "it is read-only" "" "$(find $view -type f -perm /222)"
 		unload shadow_api
 		for line in 'parent.wide: 8 variables \(1024 bytes\) destroyed, shadow_api was' \

@@ -46,7 +46,7 @@ setup()
 		# Who may not join.
 		expect_match "size" '^fake_wide: field parent.field has 24 bytes .*, but 8 .* in fake_a; give' "$(refused wide)"
 		expect_match "name" '^fake_named: the fields other.field and parent.field \(of fake_a\) have the same id' "$(refused named)"
-		expect_match "ABI" '^fake_abi: the livepatches that are loaded keep shadow variables of ABI 1 .*, this one.s is 77' "$(refused abi)"
+		expect_match "ABI" '^fake_abi: the livepatches that are loaded keep shadow variables of ABI 2 .*, this one.s is 77' "$(refused abi)"
 		expect "they left nothing" "1 5 1" "$(field field) $(cat $view/modules)"
 
 		# Atomic replace.
