@@ -169,7 +169,6 @@ struct options {
 	const char *report_path;		/* NULL: none */
 	const char *source;			/* for messages */
 	const char *depends;			/* modules that the patched module depends on, commas */
-	const char *orig_prototypes, *patched_prototypes;	/* NULL: not checked */
 	const char *module_symtabs;		/* NULL: none; directory, a file for each module */
 	const char *proof_path;			/* NULL: no proof */
 	const char *image_path;			/* the shipped vmlinuz, vmlinux or .ko; with proof_path */

@@ -34,8 +34,6 @@ enum {
 	OPT_SOURCE,
 	OPT_DEPENDS,
 	OPT_MODULE_SYMTABS,
-	OPT_ORIG_PROTOTYPES,
-	OPT_PATCHED_PROTOTYPES,
 	OPT_PROOF,
 	OPT_IMAGE,
 	OPT_SKIP_IMAGE_CHECK,
@@ -55,9 +53,6 @@ static const struct argp_option options[] = {
 	  "Modules that the patched module depends on, with commas between them", 0 },
 	{ "module-symtabs", OPT_MODULE_SYMTABS, "DIR", 0,
 	  "Symbol tables of the modules that the patched module depends on, under their names", 0 },
-	{ "orig-prototypes", OPT_ORIG_PROTOTYPES, "FILE", 0,
-	  "What gcc -aux-info wrote for ORIG.o, to find changed function types", 0 },
-	{ "patched-prototypes", OPT_PATCHED_PROTOTYPES, "FILE", 0, "The same for PATCHED.o", 0 },
 	{ "proof", OPT_PROOF, "FILE", 0,
 	  "The untouched source, compiled as the distribution did; needs --image", 0 },
 	{ "image", OPT_IMAGE, "FILE", 0,
@@ -119,12 +114,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_MODULE_SYMTABS:
 		o->module_symtabs = arg;
 		break;
-	case OPT_ORIG_PROTOTYPES:
-		o->orig_prototypes = arg;
-		break;
-	case OPT_PATCHED_PROTOTYPES:
-		o->patched_prototypes = arg;
-		break;
 	case OPT_PROOF:
 		o->proof_path = arg;
 		break;
@@ -153,8 +142,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "%u arguments are needed", n);
 		if (!o->proof_path != !o->image_path)
 			argp_error(state, "--proof and --image go together");
-		if (!o->orig_prototypes != !o->patched_prototypes)
-			argp_error(state, "--orig-prototypes and --patched-prototypes go together");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -91,7 +91,7 @@ static struct atom *variable_at(const struct reader *r, uint64_t addr)
 
 /* ---- attributes ---- */
 
-static const char *string_of(const struct reader *r, Dwarf_Die *die)
+const char *die_name(const struct section *info, Dwarf_Die *die)
 {
 	Dwarf_Attribute attr;
 
@@ -99,13 +99,18 @@ static const char *string_of(const struct reader *r, Dwarf_Die *die)
 		return NULL;
 	/* The one form for which libdw leaves it to others to see that the string ends. */
 	if (attr.form == DW_FORM_string) {
-		const unsigned char *end = r->info->data + r->info->size;
+		const unsigned char *end = info->data + info->size;
 
-		if (attr.valp < r->info->data || attr.valp >= end ||
+		if (attr.valp < info->data || attr.valp >= end ||
 		    !memchr(attr.valp, '\0', end - attr.valp))
 			return NULL;
 	}
 	return dwarf_formstring(&attr);
+}
+
+static const char *string_of(const struct reader *r, Dwarf_Die *die)
+{
+	return die_name(r->info, die);
 }
 
 static bool number_of(Dwarf_Die *die, unsigned int name, uint64_t *value)
@@ -562,7 +567,7 @@ static int read_units(struct reader *r, Dwarf *dwarf)
  * The section that libdw reads. Sections of groups, which are those of type units, are left out there. Compressed
  * ones are as good as none: libdw's copies of them would not be relocated.
  */
-static struct section *info_section(const struct elf_file *file)
+struct section *info_section(const struct elf_file *file)
 {
 	struct section *info = NULL;
 

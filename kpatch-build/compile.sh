@@ -138,8 +138,6 @@ compile_one()
 		flags_for_diff "${OBJ_COMPILE[$object]}" "$source"
 		# Where this is compiled must not be seen in what is kept.
 		((!KEEP_DEBUG)) || FLAGS+=" -gno-record-gcc-switches -fdebug-prefix-map='$tree'=."
-		# The types of the functions, for create-diff-object.
-		[[ $KERNEL_CC != gcc* || $source != *.c ]] || FLAGS+=" -aux-info '$out.aux'"
 		# For #include <kpatch-shadow.h>, which only the patch can have added.
 		[[ $side != patched ]] || FLAGS+=" -I'$INCLUDE'"
 	fi

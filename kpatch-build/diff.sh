@@ -152,10 +152,6 @@ diff_one()
 	text=$out.messages
 	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}" --same-lines
 		--proof "$WORKDIR/proof/$object" --image "$IMAGE")
-	if [[ -s $WORKDIR/original/$object.aux && -s $WORKDIR/patched/$object.aux ]]; then
-		options+=(--orig-prototypes "$WORKDIR/original/$object.aux"
-			--patched-prototypes "$WORKDIR/patched/$object.aux")
-	fi
 	options+=("${ALLOWED_LAYOUTS[@]/#/--allow-layout=}")
 	if ((SKIP_IMAGE_CHECK)); then
 		options+=(--skip-image-check)
