@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the stages share these variables
 #
 # Stage 4: compiles the selected objects three times: original and patched, into $WORKDIR/original
 # and $WORKDIR/patched, each in a tree that looks like the kernel's and consists of links to the
@@ -9,7 +10,7 @@
 
 compile_objects()
 {
-	local side file status=0
+	local side file object
 	stage_begin compile "making line numbers equal"
 	while read -r file; do
 		pad_pair "$WORKDIR/files/original/$file" "$WORKDIR/files/patched/$file"
@@ -17,8 +18,11 @@ compile_objects()
 	for side in original patched; do
 		tree_make "$WORKDIR/tree-$side" "$WORKDIR/files/$side"
 	done
-	job compile_all || status=$?
-	((status == 0)) || exit "$status"
+	kept_originals
+	for object in "${OBJECTS[@]}"; do
+		printf '%s\t%s\n' original "$object" patched "$object" proof "$object"
+	done >"$WORKDIR/compile"
+	pool compile_one "$WORKDIR/compile" || exit
 	stage_end "${#OBJECTS[@]} $(plural "${#OBJECTS[@]}" object), original and patched"
 }
 
@@ -68,37 +72,6 @@ tree_make()
 	done < <(cd "$files" && find . -type f -printf '%P\n' | sort)
 }
 
-# compile_all: runs in the background, as a process group of its own.
-compile_all()
-{
-	local object side running=0 done=0 total=$((3 * ${#OBJECTS[@]})) status=0 code
-	trap - EXIT INT TERM HUP
-	for object in "${OBJECTS[@]}"; do
-		for side in original patched proof; do
-			if ((running >= JOBS)); then
-				code=0
-				wait -n || code=$?
-				((code == 0)) || status=$code
-				running=$((running - 1))
-				done=$((done + 1))
-				((status == 0)) || break 2
-				stage_doing "$done of $total"
-			fi
-			compile_one "$side" "$object" &
-			running=$((running + 1))
-		done
-	done
-	while ((running > 0)); do
-		code=0
-		wait -n || code=$?
-		((code == 0)) || status=$code
-		running=$((running - 1))
-		done=$((done + 1))
-		stage_doing "$done of $total"
-	done
-	return "$status"
-}
-
 # flags_for_diff COMPILE SOURCE: a section for each function and object, and of debugging information only
 # what create-diff-object reads, the types of variables. Where variables are while code runs would take
 # the compiler twice the time that types take. None of this changes the code.
@@ -124,24 +97,47 @@ flags_without_debug()
 	done
 }
 
-# compile_one SIDE OBJECT
+# compile_one SIDE OBJECT: runs beside others.
 compile_one()
 {
-	local side=$1 object=$2 out=$WORKDIR/$1/$2 status=0 source=${OBJ_SOURCE[$2]}
-	local text=$out.log tree=$WORKDIR/tree-$1
+	timed_compile "$2 $1" compile_side "$@"
+}
+
+compile_side()
+{
+	local side=$1 object=$2 out=$WORKDIR/$1/$2 source=${OBJ_SOURCE[$2]} tree=$WORKDIR/tree-$1
 	mkdir -p "${out%/*}"
+	KEY=
 	if [[ $side == proof ]]; then
 		# Without -g the code is the same and a third of the time is saved.
 		flags_without_debug "${OBJ_COMPILE[$object]}"
 		tree=$PROFILE/src
+		kept_key "$FLAGS $source"$'\n'"${OBJ_OBJTOOL[$object]}" "$tree/$source"
 	else
 		flags_for_diff "${OBJ_COMPILE[$object]}" "$source"
 		# Where this is compiled must not be seen in what is kept.
-		((!KEEP_DEBUG)) || FLAGS+=" -gno-record-gcc-switches -fdebug-prefix-map='$tree'=."
+		((!KEEP_DEBUG)) || FLAGS+=" -gno-record-gcc-switches"
 		# For #include <kpatch-shadow.h>, which only the patch can have added.
 		[[ $side != patched ]] || FLAGS+=" -I'$INCLUDE'"
+		[[ $side != original || -z $ORIGINALS_SUM ]] ||
+			kept_key "$FLAGS $source $ORIGINALS_SUM"$'\n'"${OBJ_OBJTOOL[$object]}"
+		FLAGS+=" -fdebug-prefix-map='$tree'=."
 	fi
-	plan_command "$tree" "$FLAGS -c -o '$out' '$source'" "$text" || status=$?
+	if kept_take "$out"; then
+		COMPILE_KEPT='kept from an earlier build'
+		log "$object: the $side object is kept from an earlier build"
+		return 0
+	fi
+	compile_now "$side" "$object" "$tree" "$out" "$source"
+	kept_put "$out"
+}
+
+# compile_now SIDE OBJECT TREE OUT SOURCE, with FLAGS.
+compile_now()
+{
+	local side=$1 object=$2 tree=$3 out=$4 source=$5 text=$4.log status=0
+	: >"$text"
+	launcher_compile "$tree" "$FLAGS" "$out" "$source" "$text" || status=$?
 	if ((status)); then
 		cat "$text" >>"$LOG"
 		compile_failed "$side" "$object" "$text"
@@ -161,11 +157,11 @@ compile_one()
 	cat "$text" >>"$LOG"
 }
 
-# plan_command TREE COMMAND LOG: shell text of the plan, run in the tree's root.
+# plan_command TREE COMMAND LOG [VARIABLE=VALUE]...: shell text of the plan, run in the tree's root.
 plan_command()
 {
 	printf '+ %s\n' "$2" >>"$LOG"
-	env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C bash -c "$2" >>"$3" 2>&1 </dev/null
+	env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null
 }
 
 compile_failed()

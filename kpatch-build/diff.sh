@@ -7,10 +7,11 @@
 # report beside it.
 
 DIFFED=()		# "TARGET OBJECT" of what has changes
+declare -gA IMAGES=() SYMTABS=() NEEDS=()	# of each target, see target_read
 
 diff_objects()
 {
-	local object target status=0 code total=0 done=0 targets changed
+	local object target status=0 code total=0 targets changed
 	stage_begin diff
 	for object in "${OBJECTS[@]}"; do
 		if [[ ${OBJ_MODULES[$object]} == '?' ]]; then
@@ -28,10 +29,11 @@ diff_objects()
 	added_globals
 	vmlinux_symtab
 
+	for target in $(cut -f 1 "$WORKDIR/targets" | uniq); do
+		target_read "$target"
+	done
+	pool diff_run "$WORKDIR/targets" || exit
 	while IFS=$'\t' read -r target object; do
-		done=$((done + 1))
-		((total == 1)) || stage_doing "$done of $total: $object"
-		target_image "$target"
 		code=0
 		diff_one "$target" "$object" || code=$?
 		case $code in
@@ -66,25 +68,26 @@ reports()
 	done
 }
 
-# target_image TARGET: sets IMAGE, the kernel object TARGET as shipped, SYMTAB, its symbols, and
-# DEPENDS, the modules that it depends on.
-target_image()
+# target_read TARGET: its place in IMAGES is set to the kernel object as shipped, in SYMTABS to its symbols, and in
+# NEEDS to the modules that it depends on.
+target_read()
 {
 	local needed
 	if [[ $1 == vmlinux ]]; then
-		IMAGE=${VMLINUX:-$PROFILE/vmlinuz}
-		SYMTAB=$VMLINUX_SYMTAB
-		DEPENDS=
+		IMAGES[vmlinux]=${VMLINUX:-$PROFILE/vmlinuz}
+		SYMTABS[vmlinux]=$VMLINUX_SYMTAB
+		NEEDS[vmlinux]=
 		return
 	fi
-	IMAGE=$(module_file "$1")
-	SYMTAB=$WORKDIR/symtabs/$1
-	[[ -n $IMAGE ]] || die "$1: linux-image-$RELEASE holds no such module"
-	DEPENDS=$(modinfo -F depends "$IMAGE" | tr - _) || failed "$WORKDIR" "$IMAGE: its dependencies cannot be read"
+	IMAGES[$1]=$(module_file "$1")
+	SYMTABS[$1]=$WORKDIR/symtabs/$1
+	[[ -n ${IMAGES[$1]} ]] || die "$1: linux-image-$RELEASE holds no such module"
+	NEEDS[$1]=$(modinfo -F depends "${IMAGES[$1]}" | tr - _) ||
+		failed "$WORKDIR" "${IMAGES[$1]}: its dependencies cannot be read"
 	module_symtab "$1"
 	while read -r -d , needed; do
 		module_symtab "$needed"
-	done <<<"${DEPENDS:+$DEPENDS,}"
+	done <<<"${NEEDS[$1]:+${NEEDS[$1]},}"
 }
 
 # vmlinux_symtab: sets VMLINUX_SYMTAB, the symbols of the kernel itself: of the shipped image, or of the
@@ -124,14 +127,31 @@ module_file()
 	done
 }
 
-# added_globals: what each object of the patch newly defines, as lines "TARGET OBJECT NAME".
+# added_globals: what each object of the patch newly defines, as lines "TARGET OBJECT NAME". One call of nm for all, which
+# prints "FILE:VALUE LETTER NAME".
 added_globals()
 {
-	local target object
-	while IFS=$'\t' read -r target object; do
-		comm -13 <(globals "$WORKDIR/original/$object") <(globals "$WORKDIR/patched/$object") |
-			sed "s|^|$target $object |"
-	done <"$WORKDIR/targets" >"$WORKDIR/added"
+	local side
+	for side in original patched; do
+		(cd "$WORKDIR/$side" && cut -f 2 "$WORKDIR/targets" | sort -u | tr '\n' '\0' |
+			xargs -0 -r nm -A -g --defined-only --) >"$WORKDIR/globals-$side" 2>>"$LOG" ||
+			failed "$WORKDIR" "the symbols of the compiled objects cannot be read"
+	done
+	awk '
+		FILENAME != ARGV[3] {
+			file = $1
+			sub(/:[^:]*$/, "", file)
+			if (FILENAME == ARGV[1])
+				there[file, $3] = 1
+			else if (!((file, $3) in there))
+				names[file] = names[file] " " $3
+			next
+		}
+		{
+			n = split(names[$2], name, " ")
+			for (i = 1; i <= n; i++)
+				print $1, $2, name[i]
+		}' "$WORKDIR/globals-original" "$WORKDIR/globals-patched" "$WORKDIR/targets" >"$WORKDIR/added"
 }
 
 # new_globals TARGET OBJECT: global symbols that the patch adds to other objects of the target.
@@ -140,18 +160,13 @@ new_globals()
 	awk -v target="$1" -v object="$2" '$1 == target && $2 != object { print $3 }' "$WORKDIR/added" | sort -u
 }
 
-globals()
+# diff_run TARGET OBJECT: runs beside others. What create-diff-object says is told by diff_one, afterwards and in order.
+diff_run()
 {
-	nm -g --defined-only "$1" | awk '{ print $3 }' | sort -u
-}
-
-diff_one()
-{
-	local target=$1 object=$2 out=$WORKDIR/diff/$1/$2 options=() code=0 text
+	local target=$1 object=$2 out=$WORKDIR/diff/$1/$2 options=() code=0
 	mkdir -p "${out%/*}"
-	text=$out.messages
 	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}" --same-lines
-		--proof "$WORKDIR/proof/$object" --image "$IMAGE")
+		--proof "$WORKDIR/proof/$object" --image "${IMAGES[$target]}")
 	options+=("${ALLOWED_LAYOUTS[@]/#/--allow-layout=}")
 	if ((SKIP_IMAGE_CHECK)); then
 		options+=(--skip-image-check)
@@ -160,7 +175,7 @@ diff_one()
 		options+=(--keep-debug)
 	fi
 	if [[ $target != vmlinux ]]; then
-		options+=(--vmlinux-symtab "$VMLINUX_SYMTAB" --depends "$DEPENDS"
+		options+=(--vmlinux-symtab "$VMLINUX_SYMTAB" --depends "${NEEDS[$target]}"
 			--module-symtabs "$WORKDIR/symtabs")
 	fi
 	new_globals "$target" "$object" >"$out.elsewhere"
@@ -171,8 +186,16 @@ diff_one()
 		options+=(--debug)
 	fi
 	log "+ create-diff-object ${options[*]} $object"
-	job "$(tool create-diff-object)" "${options[@]}" "$WORKDIR/original/$object" "$WORKDIR/patched/$object" \
-		"$target" "$SYMTAB" "$PROFILE/Module.symvers" "$MODNAME" "$out" >"$text" 2>&1 || code=$?
+	"$(tool create-diff-object)" "${options[@]}" "$WORKDIR/original/$object" "$WORKDIR/patched/$object" \
+		"$target" "${SYMTABS[$target]}" "$PROFILE/Module.symvers" "$MODNAME" "$out" >"$out.messages" 2>&1 || code=$?
+	printf '%d\n' "$code" >"$out.status"
+}
+
+# diff_one TARGET OBJECT: what came out of it.
+diff_one()
+{
+	local target=$1 object=$2 text=$WORKDIR/diff/$1/$2.messages code
+	code=$(<"$WORKDIR/diff/$1/$2.status") || die "internal error: $object was not compared"
 	clear_line
 	cat "$text" >>"$LOG"
 	if ((code != 0 && code != 3)) || ((DEBUG)); then

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the stages share these variables
 #
 # Stage 6: the module. The diffed objects, the generated registration (kmod/livepatch.c.in) and
 # whatever kmod/core/ holds are linked as the kernel links a module: ld -r, modpost, .mod.c, ld -r
 # with scripts/module.lds; create-klp-module then gives the livepatch relocations their final form.
 # Everything happens in $WORKDIR/link, with relative names only, so that the result does not depend
 # on where that is.
+
+readonly COMMON_NAME=livepatch	# for what is the same in all livepatches: no module is called so
 
 link_module()
 {
@@ -154,7 +157,8 @@ link_step()
 {
 	local what=$1
 	shift
-	job_logged env -C "$WORKDIR/link" "$@" || link_failed "$what"
+	log "+ $*"
+	slot_job env -C "$WORKDIR/link" "$@" >>"$LOG" 2>&1 || link_failed "$what"
 }
 
 link_failed()
@@ -164,26 +168,53 @@ link_failed()
 	failed "$WORKDIR" "$MODNAME: $1 failed"
 }
 
-# compile_module_source SOURCE OBJECT: with the flags that most module objects have. What stands in the
+# compile_module_source SOURCE [MODULE]: runs beside others. With the flags that most module objects have. What stands in the
 # object's name is the name of the module and of the file, as in the kernel's own build.
 compile_module_source()
 {
-	local base flags objtool
-	base=${1##*/}
+	timed_compile "${1##*/}" compile_own "$@"
+}
+
+compile_own()
+{
+	local source=$1 object=${1%.c}.o module=${2:-$MODNAME} base flags objtool text dir=$WORKDIR/link
+	base=${source##*/}
 	base=${base%.c}
+	# scripts/ is a link to the profile, and what lies in kpatch/ is linked first.
+	[[ $source == kpatch/* ]] || object=kpatch-$base.o
+	text=$dir/$object.log
 	IFS=$'\t' read -r flags objtool <"$PROFILE/module-flags"
 	flags_without_debug "$flags"
-	FLAGS+=" -Ikpatch/core -DKBUILD_BASENAME='\"${base//[-.]/_}\"' -DKBUILD_MODNAME='\"$MODNAME\"'"
-	FLAGS+=" -D__KBUILD_MODNAME=kmod_$MODNAME"
-	log_mark
-	plan_command "$WORKDIR/link" "$FLAGS -c -o $2 $1" "$LOG" || link_failed "compiling ${1##*/}"
+	FLAGS+=" -Ikpatch/core -DKBUILD_BASENAME='\"${base//[-.]/_}\"' -DKBUILD_MODNAME='\"$module\"'"
+	FLAGS+=" -D__KBUILD_MODNAME=kmod_$module"
 	# The files of the kernel's build hold no code.
-	if [[ -n $objtool && $1 != *.mod.c && $1 != scripts/* ]]; then
-		plan_command "$WORKDIR/link" "$objtool $2" "$LOG" || link_failed "objtool on ${2##*/}"
-		# It warns of what it leaves undone, and ends well.
-		tail -n "+$((LOG_LINES + 1))" "$LOG" | awk '/warning: objtool: / { found = 1 } END { exit found }' ||
-			link_failed "objtool on ${2##*/}"
+	[[ $source != *.mod.c && $source != scripts/* ]] || objtool=
+	KEY=
+	# What is named after no livepatch is the same in all.
+	[[ $module == "$MODNAME" ]] ||
+		kept_key "$FLAGS $source"$'\n'"$objtool" "$dir/$source" "$dir"/kpatch/core/*.[ch]
+	if kept_take "$dir/$object"; then
+		COMPILE_KEPT='kept from an earlier build'
+		return 0
 	fi
+	: >"$text"
+	launcher_compile "$dir" "$FLAGS" "$object" "$source" "$text" || own_failed "compiling ${source##*/}" "$text"
+	if [[ -n $objtool ]]; then
+		plan_command "$dir" "$objtool $object" "$text" || own_failed "objtool on ${object##*/}" "$text"
+		# It warns of what it leaves undone, and ends well.
+		! grep -q 'warning: objtool: ' "$text" || own_failed "objtool on ${object##*/}" "$text"
+	fi
+	cat "$text" >>"$LOG"
+	kept_put "$dir/$object"
+}
+
+# own_failed WHAT TEXT
+own_failed()
+{
+	cat "$2" >>"$LOG"
+	clear_line
+	head -n 20 "$2" >&2
+	failed "$WORKDIR" "$MODNAME: $1 failed"
 }
 
 # What link_failed shows begins here.
@@ -192,13 +223,16 @@ log_mark()
 	LOG_LINES=$(wc -l <"$LOG")
 }
 
+# link_sources: the registration, and the core, which is one unit; its other files are included.
 link_sources()
 {
-	local source
-	while read -r source; do
-		compile_module_source "$source" "${source%.c}.o"
-	# The core is one unit; its other files are included.
-	done < <(cd "$WORKDIR/link" && find kpatch -maxdepth 1 -name '*.c' | sort && find kpatch/core -name core.c)
+	{
+		(cd "$WORKDIR/link" && find kpatch -maxdepth 1 -name '*.c' | sort)
+		[[ ! -e $WORKDIR/link/kpatch/core/core.c ]] || printf 'kpatch/core/core.c\t%s\n' "$COMMON_NAME"
+		# From 6.12 on vermagic and what else all modules have is a file of its own.
+		[[ ! -e $WORKDIR/link/scripts/module-common.c ]] || printf 'scripts/module-common.c\t%s\n' "$COMMON_NAME"
+	} >"$WORKDIR/own-sources"
+	pool compile_module_source "$WORKDIR/own-sources" || exit
 }
 
 # link_objects: kpatch/livepatch-NAME.o from the diffed objects, in a fixed order, and our own.
@@ -267,23 +301,19 @@ link_modpost()
 	fi
 	log_mark
 	link_step "modpost" scripts/mod/modpost "${options[@]}" "kpatch/livepatch-$NAME.o"
-	compile_module_source "kpatch/livepatch-$NAME.mod.c" "kpatch/livepatch-$NAME.mod.o"
-	# From 6.12 on vermagic and what else all modules have is a file of its own.
-	MODULE_COMMON=()
-	if [[ -e $WORKDIR/link/scripts/module-common.c ]]; then
-		compile_module_source scripts/module-common.c kpatch/module-common.o
-		MODULE_COMMON=(kpatch/module-common.o)
-	fi
+	printf 'kpatch/livepatch-%s.mod.c\n' "$NAME" >"$WORKDIR/own-sources"
+	pool compile_module_source "$WORKDIR/own-sources" || exit
 }
 
 link_final()
 {
-	local dir=$WORKDIR/link/kpatch tmp code=0
+	local dir=$WORKDIR/link/kpatch tmp code=0 common=()
+	[[ ! -e $WORKDIR/link/kpatch-module-common.o ]] || common=(kpatch-module-common.o)
 	log_mark
 	link_step "linking" ld -r "${LINK_FLAGS[@]}" "${LINK_FLAGS_MODULE[@]}" -T scripts/module.lds \
-		-o "kpatch/linked.ko" "kpatch/livepatch-$NAME.o" "kpatch/livepatch-$NAME.mod.o" "${MODULE_COMMON[@]}"
+		-o "kpatch/linked.ko" "kpatch/livepatch-$NAME.o" "kpatch/livepatch-$NAME.mod.o" "${common[@]}"
 	log "+ create-klp-module"
-	job "$(tool create-klp-module)" "$dir/linked.ko" "$dir/livepatch-$NAME.ko" >"$dir/messages" 2>&1 || code=$?
+	slot_job "$(tool create-klp-module)" "$dir/linked.ko" "$dir/livepatch-$NAME.ko" >"$dir/messages" 2>&1 || code=$?
 	cat "$dir/messages" >>"$LOG"
 	if ((code != 0 || DEBUG)); then
 		clear_line

@@ -29,8 +29,10 @@ profile_get()
 	PROFILE=$CACHE/profiles/$RELEASE
 	mkdir -p "$CACHE/profiles" 2>>"$LOG" ||
 		failed "$CACHE" "$CACHE/profiles: cannot be created; set XDG_CACHE_HOME to a writable directory"
-	exec {PROFILE_LOCK}>"$CACHE/profiles/.$RELEASE.lock"
+	exec {PROFILE_LOCK}<>"$CACHE/profiles/.$RELEASE.lock"
 	profile_lock -s
+	# The time of the last use, for "kpatch-build cache".
+	touch -c "$CACHE/profiles/.$RELEASE.lock" 2>>"$LOG" || true
 	if ! profile_complete; then
 		flock -u "$PROFILE_LOCK"
 		profile_lock -x
@@ -103,6 +105,8 @@ profile_make()
 	fi
 	mv "$tmp" "$PROFILE"
 	remove_tree "$old"
+	# Compiled with the headers of the old one.
+	remove_tree "$CACHE/objects/$RELEASE"
 }
 
 profile_failed()

@@ -11,7 +11,7 @@ declare -gA OBJ_SOURCE=() OBJ_MODULES=() OBJ_COMPILE=() OBJ_OBJTOOL=()
 
 REFUSED=0		# something was; the stage goes on to its end to find all that is
 
-declare -gA PLAN_SOURCES=()	# each source of the plan -> 1, when first asked for
+PLAN_SOURCES=		# the sources of the plan, a line each, when first asked for
 
 select_objects()
 {
@@ -137,13 +137,9 @@ sources_select()
 
 plan_has_source()
 {
-	local source
-	if ((${#PLAN_SOURCES[@]} == 0)); then
-		while read -r source; do
-			PLAN_SOURCES[$source]=1
-		done < <(cut -f 2 "$PROFILE/plan")
-	fi
-	[[ -n ${PLAN_SOURCES[$1]:-} ]]
+	local newline=$'\n'
+	[[ -n $PLAN_SOURCES ]] || PLAN_SOURCES=$newline$(cut -f 2 "$PROFILE/plan")$newline
+	[[ $PLAN_SOURCES == *"$newline$1$newline"* ]]
 }
 
 # source_closures LIST: for each file in LIST lines "FILE<TAB>INCLUDER", for itself and for every file that includes

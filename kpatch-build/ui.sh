@@ -87,6 +87,7 @@ stage_begin()
 {
 	STAGE=$1
 	STAGE_BEGAN=${EPOCHREALTIME//[!0-9]/}
+	timed_stage "$1"
 	log "=== $STAGE"
 	stage_doing "${2:-}"
 }
@@ -152,6 +153,8 @@ ui_exit()
 		remove_tree "$file"
 	done
 	[[ -n $WORKDIR ]] || exit "$status"
+	slot_give
+	timings_report
 	if ((status == EXIT_ERROR || (status > EXIT_UNCHANGED && status < 128))) && [[ ! -e $WORKDIR/said ]]; then
 		no_space "$WORKDIR" && error "$WORKDIR: no space left on the device; free some and run again"
 		[[ -e $WORKDIR/said ]] || error "internal error in stage ${STAGE:-1} (status $status)"
@@ -188,6 +191,9 @@ workdir_create()
 		die "$base: no temporary directory can be made there; set TMPDIR to a writable directory"
 	LOG=$WORKDIR/log
 	: >"$LOG"
+	# For "kpatch-build cache", which removes what killed runs left.
+	exec {WORKDIR_LOCK}>"$WORKDIR/lock"
+	flock -n "$WORKDIR_LOCK" || true
 }
 
 # no_space DIRECTORY: whether the file system of DIRECTORY is full. What fails then fails in

@@ -21,7 +21,8 @@ setup()
 diffs()
 {
 	declare -gA CODE=([vmlinux.a.o]=$1 [one.b.o]=$2 [two.b.o]=$3 [vmlinux.c.o]=$4)
-	target_image() { :; }
+	target_read() { :; }
+	pool() { :; }
 	added_globals() { :; }
 	diff_one()
 	{
@@ -137,6 +138,7 @@ diff of c.o in vmlinux" ]
 	chmod +x "$BATS_TEST_TMPDIR/cdo"
 	new_globals() { :; }
 	SKIP_IMAGE_CHECK=0 DEBUG=0
+	diff_run vmlinux a.o
 	run diff_one vmlinux a.o
 	[ "$status" -eq 0 ]
 	[ "$output" = 'a.c: f(): count: new static variable, starts with its initial value

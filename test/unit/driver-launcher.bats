@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Compiling through ccache, distcc and the like: a launcher that records its calls.
+#
+# shellcheck disable=SC2034,SC2317 # what the driver reads and calls
+
+bats_require_minimum_version 1.5.0
+load driver-fixtures
+
+setup()
+{
+	fake_profile
+	cd "$BATS_TEST_TMPDIR" || return
+	patch_of fs/proc/one.c 's/1/100/' >fix.patch
+	mkdir bin
+	launcher bin/fake
+}
+
+# launcher FILE [COMMANDS]: one that writes down its arguments, each call a line, and then compiles.
+launcher()
+{
+	printf '#!/bin/bash\necho "$*" >>%q\nenv >>%q\n%s\n[[ $1 != -* ]] || shift\nexec "$@"\n' \
+		"$PWD/calls" "$PWD/environment" "${2:-}" >"$1"
+	chmod +x "$1"
+}
+
+# compiled [OPTION...]: the stages up to the compiler.
+compiled()
+(
+	export XDG_CACHE_HOME=$PWD/cache TMPDIR=$PWD/tmp
+	# shellcheck source=/dev/null
+	source "$DRIVER"
+	ui_init
+	options_parse -a "$FAKE_RELEASE" -j1 "$@" fix.patch
+	options_check
+	workdir_create
+	patches_read
+	profile_get
+	select_objects
+	kept_init
+	compile_objects
+	cat "$LOG" >"$BATS_TEST_TMPDIR/log"
+)
+
+@test "all three compiles of an object go through the launcher, with its own words before the compiler" {
+	run -0 compiled --launcher "$PWD/bin/fake -x"
+	[ "$(wc -l <calls)" -eq 3 ]
+	[ "$(grep -c '^-x gcc ' calls)" -eq 3 ]
+	[ "$(grep -o "'*[a-z]*/fs/proc/one.o" calls | sort | tr '\n' ' ')" = \
+		"original/fs/proc/one.o patched/fs/proc/one.o proof/fs/proc/one.o " ]
+}
+
+@test "a compile names the directory of the run only where ccache ignores it" {
+	run -0 compiled --launcher "$PWD/bin/fake"
+	sed -E "s| -o [^ ]+||; s| -fdebug-prefix-map=[^ ]+||" calls >rest
+	run -1 grep -F "$PWD/tmp" rest
+	run -0 grep -c -- ' -fdebug-prefix-map=[^ ]*=/kernel ' calls
+	[ "$output" = 2 ]
+	[ "$(grep -o '[^ ]*one\.c$' calls | sort -u)" = fs/proc/one.c ]
+}
+
+@test "objects do not depend on the directory of the run, so that they can be found again" {
+	run -0 compiled --skip-cleanup --launcher none
+	mkdir one
+	mv tmp/kpatch-build.* one/run
+	rm -r cache/kpatch/objects
+	run -0 compiled --skip-cleanup --launcher none
+	for side in original patched proof; do
+		cmp one/run/$side/fs/proc/one.o tmp/kpatch-build.*/$side/fs/proc/one.o
+	done
+	grep -q /kernel one/run/original/fs/proc/one.o
+}
+
+@test "a launcher is found by a relative path" {
+	run -0 compiled --launcher bin/fake
+	[ "$(wc -l <calls)" -eq 3 ]
+}
+
+@test "ccache is used if there is one, and not with --launcher none" {
+	launcher bin/ccache
+	PATH=$PWD/bin:$PATH
+	run -0 compiled
+	[ "$(grep -c '^gcc.* -MD -MF ' calls)" -eq 3 ]
+	grep -qx CCACHE_DEPEND=1 environment
+	rm -r calls cache/kpatch/objects
+	run -0 compiled --launcher none
+	[ ! -e calls ]
+}
+
+@test "a ccache that nobody asked for and that fails is done without" {
+	launcher bin/ccache 'echo "ccache: error: no room" >&2; exit 1'
+	PATH=$PWD/bin:$PATH
+	run -0 compiled
+	[[ $output != *"no room"* ]]
+	grep -qx 'ccache failed, where the compiler alone did not' log
+}
+
+@test "the compiler's error is shown once, also when it came through such a ccache" {
+	launcher bin/ccache
+	PATH=$PWD/bin:$PATH
+	patch_of fs/proc/one.c 's/1;/undeclared;/' >fix.patch
+	run compiled
+	[ "$status" -eq 1 ]
+	[ "$(grep -c 'error: .undeclared. undeclared' <<<"$output")" -eq 1 ]
+}
+
+@test "a launcher that was asked for and fails is an error" {
+	launcher bin/fake 'echo "fake: error: no hosts" >&2; exit 1'
+	run compiled --launcher "$PWD/bin/fake"
+	expect 1 "kpatch-build: error: fs/proc/one.o: does not compile even without the patch: fake: error: no hosts"
+}
+
+@test "a launcher that is not there is an error, before any work" {
+	run driver -a "$FAKE_RELEASE" --launcher no-such-launcher fix.patch
+	expect 1 "kpatch-build: error: --launcher no-such-launcher: no such program; install it, or give none to compile without one"
+	run driver -a "$FAKE_RELEASE" --launcher ' ' fix.patch
+	expect 1 "kpatch-build: error: --launcher: names no program; give none to compile without one"
+}
+
+@test "the launcher sees where its cache and its hosts are, and nothing else of the environment" {
+	export CCACHE_DIR=/the/cache DISTCC_HOSTS=host ICECC_VERSION=v OTHER=x CCACHE_COMPILER=cc HOME=/the/home
+	run -0 compiled --launcher "$PWD/bin/fake"
+	sort -u environment | grep -vE '^(PWD|SHLVL|_|PATH)=' >seen
+	printf '%s\n' CCACHE_DIR=/the/cache DISTCC_HOSTS=host HOME=/the/home ICECC_VERSION=v LC_ALL=C \
+		"XDG_CACHE_HOME=$PWD/cache" | diff - <(grep -v '^XDG_[^C]\|^XDG_CONFIG' seen)
+}
+
+@test "what is no call of the compiler is run without the launcher" {
+	plan_line fs/proc/one.o vmlinux 'true; gcc' 'true objtool' >"$PROFILE/plan"
+	run -0 compiled --launcher "$PWD/bin/fake"
+	[ ! -e calls ]
+}
