@@ -150,9 +150,16 @@ kernel_download()
 # apt has verified it.
 package_get()
 {
-	local dir file=$PACKAGE_DIR/$1_$2.deb
+	local dir lock file=$PACKAGE_DIR/$1_$2.deb
 	PACKAGE_FILE=$file
 	[[ ! -e $file ]] || return 0
+	# Releases of one version share the source; whoever comes second waits for it.
+	exec {lock}<>"$CACHE/profiles/.$1_$2.lock"
+	flock -n "$lock" || job flock "$lock"
+	if [[ -e $file ]]; then
+		exec {lock}>&-
+		return 0
+	fi
 	package_known "$1" "$2" ||
 		die "$1 version $2 is not in the archive (any more); run 'apt-get update', install a newer kernel and patch that, or add Debian's snapshot archive of that day to apt's sources"
 	stage_doing "downloading $1 $2"
@@ -163,6 +170,7 @@ package_get()
 	fi
 	mv "$dir"/*.deb "$file"
 	rmdir "$dir"
+	exec {lock}>&-
 }
 
 apt_reason()

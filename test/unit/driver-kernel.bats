@@ -84,6 +84,21 @@ one_error()
 	[ -z "$(find cache/kpatch/packages -mindepth 1)" ]
 }
 
+@test "a package that two releases need is downloaded once" {
+	: >"known/linux-source-9.9 9.9.1-2"
+	stub apt-get 'echo get >>gets; sleep 0.5; cd "$OLDPWD" && echo deb >linux-source-9.9.deb'
+	driver_source
+	CACHE=$PWD/cache/kpatch PACKAGE_DIR=$PWD/cache/kpatch/packages
+	mkdir -p "$PACKAGE_DIR"
+	for i in 1 2 3; do
+		(package_get linux-source-9.9 9.9.1-2 && cat "$PACKAGE_FILE" >"got$i") 3>&- &
+	done
+	wait
+	[ "$(cat got1 got2 got3)" = $'deb\ndeb\ndeb' ]
+	[ "$(cat gets)" = get ]
+	[ "$(ls -A "$PACKAGE_DIR")" = linux-source-9.9_9.9.1-2.deb ]
+}
+
 @test "missing programs: one error with all the packages to install" {
 	local program
 	mkdir few
