@@ -23,6 +23,7 @@ many_check()
 	[[ $OUTPUT == /* ]] || OUTPUT=$PWD/$OUTPUT
 	[[ -d $OUTPUT && -w $OUTPUT ]] ||
 		die "$OUTPUT: not a directory that can be written to; create it or choose another with -o"
+	OUTPUT=$(readlink -f -- "$OUTPUT")
 }
 
 # many_build: builds for all RELEASES, and exits with the worst status.
