@@ -297,7 +297,7 @@ static char *declare(const struct type *t, const char *declarator, unsigned int 
 
 char *type_title(const struct type *t)
 {
-	return declare(t, "", 5);
+	return declare(t, "", 8);
 }
 
 /* ---- what differs ---- */

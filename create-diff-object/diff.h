@@ -149,10 +149,16 @@ struct named_type {
 	UT_hash_handle hh;
 };
 
+struct function_type {
+	char *name;
+	struct type *type;	/* NULL: only its name is known */
+	UT_hash_handle hh;
+};
+
 struct named_types {
 	struct named_type *list, **last;
 	struct named_type *by_name;	/* hash; the first of each name */
-	struct name_set *functions;	/* hash; all that the source has, inlined ones too */
+	struct function_type *functions;	/* hash; all that the source has, inlined ones too */
 };
 
 struct name_set {

@@ -259,7 +259,7 @@ static void pair_retyped(struct pairer *p)
 
 static bool has_function(const struct named_types *in, const char *name)
 {
-	struct name_set *s;
+	struct function_type *s;
 
 	HASH_FIND_STR(in->functions, name, s);
 	return s;

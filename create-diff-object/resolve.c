@@ -451,12 +451,6 @@ struct reach *reach_atom(struct diff *d, const struct atom *user, const struct r
 	struct reach *r;
 	bool is_new;
 
-	/* A part that the compiler cut off leads back into the old version. */
-	if (target->parent) {
-		diag_refuse("%s: %s: refers to %s, a part of another function; leave this part out",
-			    d->opt.source, atom_title(user), atom_title(target));
-		return NULL;
-	}
 	if (!s) {
 		diag_refuse("%s: %s: refers to %s, which has no name and cannot be found in the running kernel; give it a name",
 			    d->opt.source, atom_title(user), atom_title(target));

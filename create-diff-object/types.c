@@ -91,7 +91,7 @@ static struct atom *variable_at(const struct reader *r, uint64_t addr)
 
 /* ---- attributes ---- */
 
-const char *die_name(const struct section *info, Dwarf_Die *die)
+static const char *string_of(const struct reader *r, Dwarf_Die *die)
 {
 	Dwarf_Attribute attr;
 
@@ -99,18 +99,13 @@ const char *die_name(const struct section *info, Dwarf_Die *die)
 		return NULL;
 	/* The one form for which libdw leaves it to others to see that the string ends. */
 	if (attr.form == DW_FORM_string) {
-		const unsigned char *end = info->data + info->size;
+		const unsigned char *end = r->info->data + r->info->size;
 
-		if (attr.valp < info->data || attr.valp >= end ||
+		if (attr.valp < r->info->data || attr.valp >= end ||
 		    !memchr(attr.valp, '\0', end - attr.valp))
 			return NULL;
 	}
 	return dwarf_formstring(&attr);
-}
-
-static const char *string_of(const struct reader *r, Dwarf_Die *die)
-{
-	return die_name(r->info, die);
 }
 
 static bool number_of(Dwarf_Die *die, unsigned int name, uint64_t *value)
@@ -417,19 +412,35 @@ static int read_variable(struct reader *r, Dwarf_Die *die)
 
 /* ---- types with a name ---- */
 
-static void note_function(struct reader *r, const char *name)
+/* What a function is called with, and what it returns; NULL: a message was given. */
+static struct type *read_function_type(struct reader *r, Dwarf_Die *die)
 {
-	struct name_set *s;
+	struct type *t = xcalloc(1, sizeof(*t));
 
-	HASH_FIND_STR(r->named->functions, name, s);
-	if (s)
-		return;
-	s = xcalloc(1, sizeof(*s));
-	s->name = xstrdup(name);
-	HASH_ADD_KEYPTR(hh, r->named->functions, s->name, strlen(s->name), s);
+	t->tag = DW_TAG_subroutine_type;
+	t->to = type_of(r, die, true);
+	return t->to && !read_parts(r, t, die, true) ? t : NULL;
 }
 
-static const char *name_of_function(struct reader *r, Dwarf_Die *die)
+/* A function that the source defines: its name, and if that is complete here, its type. */
+static int note_function(struct reader *r, Dwarf_Die *die, const char *name)
+{
+	struct function_type *f;
+
+	HASH_FIND_STR(r->named->functions, name, f);
+	if (!f) {
+		f = xcalloc(1, sizeof(*f));
+		f->name = xstrdup(name);
+		HASH_ADD_KEYPTR(hh, r->named->functions, f->name, strlen(f->name), f);
+	}
+	if (f->type || dwarf_tag(die) != DW_TAG_subprogram || dwarf_hasattr(die, DW_AT_declaration) ||
+	    dwarf_hasattr(die, DW_AT_abstract_origin))
+		return 0;
+	f->type = read_function_type(r, die);
+	return f->type ? 0 : -1;
+}
+
+static const char *name_of_function(const struct reader *r, Dwarf_Die *die)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Die origin;
@@ -437,8 +448,6 @@ static const char *name_of_function(struct reader *r, Dwarf_Die *die)
 
 	if (!name && dwarf_attr(die, DW_AT_abstract_origin, &attr) && dwarf_formref_die(&attr, &origin))
 		name = string_of(r, &origin);
-	if (name)
-		note_function(r, name);
 	return name ? name : "a function";
 }
 
@@ -534,7 +543,7 @@ static int read_entries(struct reader *r, Dwarf_Die *parent)
 		case DW_TAG_subprogram:
 		case DW_TAG_inlined_subroutine:
 			r->function = name_of_function(r, &die);
-			err = read_entries(r, &die);
+			err = note_function(r, &die, r->function) || read_entries(r, &die) ? -1 : 0;
 			r->function = outer;
 			break;
 		case DW_TAG_lexical_block:
@@ -567,7 +576,7 @@ static int read_units(struct reader *r, Dwarf *dwarf)
  * The section that libdw reads. Sections of groups, which are those of type units, are left out there. Compressed
  * ones are as good as none: libdw's copies of them would not be relocated.
  */
-struct section *info_section(const struct elf_file *file)
+static struct section *info_section(const struct elf_file *file)
 {
 	struct section *info = NULL;
 

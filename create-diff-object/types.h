@@ -35,10 +35,4 @@ struct type {
 /* The type of a member as messages show it: "int", "int : 3". Allocated anew at each call. */
 char *member_title(const struct part *p);
 
-/* The debugging information of a file; NULL: none that can be read. read_types() has relocated it. */
-struct section *info_section(const struct elf_file *file);
-
-/* The name of what is described in info_section(); NULL: none, or a damaged one. */
-const char *die_name(const struct section *info, Dwarf_Die *die);
-
 #endif

@@ -607,9 +607,9 @@ typed_pair()
 	EOT
 	cdo 2
 	messages <<-'EOT'
-		refused: file.c: more(): its type changed from "int(int)" to "int(int,int)", and callers in other files still use the old one; give the new function another name
-		refused: file.c: result(): its type changed from "int(int)" to "long int(int)", and callers in other files still use the old one; give the new function another name
-		refused: file.c: kind(): its type changed from "int(struct s**,int(*)(struct s*,int))" to "int(struct s**,int(*)(struct s*,long int))", and callers in other files still use the old one; give the new function another name
+		refused: file.c: more(): its type changed from "int (int)" to "int (int, int)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: result(): its type changed from "int (int)" to "long int (int)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: kind(): its type changed from "int (struct s **, int (*)(struct s *, int))" to "int (struct s **, int (*)(struct s *, long int))", and callers in other files still use the old one; give the new function another name
 	EOT
 }
 
@@ -637,11 +637,11 @@ typed_pair()
 	EOT
 	cdo 2
 	messages <<-'EOT'
-		refused: file.c: one(): its type changed from "int(const char*const*,volatile u32*,enum kind)" to "int(const char*const*,volatile u32*,enum kind,int)", and callers in other files still use the old one; give the new function another name
-		refused: file.c: two(): its type changed from "struct pair*(int(*)[3],union both,int*)" to "struct pair*(int(*)[3],union both,int*,int)", and callers in other files still use the old one; give the new function another name
-		refused: file.c: three(): its type changed from "void(*(int))(u32)" to "void(*(int,int))(u32)", and callers in other files still use the old one; give the new function another name
-		refused: file.c: four(): its type changed from "int(const char*,...)" to "int(const char*,int,...)", and callers in other files still use the old one; give the new function another name
-		refused: file.c: five(): its type changed from "int(u32)" to "int(u32,int)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: one(): its type changed from "int (char **, unsigned int *, enum kind)" to "int (char **, unsigned int *, enum kind, int)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: two(): its type changed from "struct pair *(int (*)[3], union both, int *)" to "struct pair *(int (*)[3], union both, int *, int)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: three(): its type changed from "void (*(int))(unsigned int)" to "void (*(int, int))(unsigned int)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: four(): its type changed from "int (char *, ...)" to "int (char *, int, ...)", and callers in other files still use the old one; give the new function another name
+		refused: file.c: five(): its type changed from "int (unsigned int)" to "int (unsigned int, int)", and callers in other files still use the old one; give the new function another name
 	EOT
 }
 
