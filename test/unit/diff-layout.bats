@@ -147,3 +147,30 @@ refused_layout()
 	[ "$(grep -c 'new member b ("int"), 8 bytes instead of 4' <<< "$stderr")" -eq 10 ]
 	tail -n 1 <<< "$stderr" | diff -u - <(echo 'create-diff-object: refused: file.c: 4 more types change')
 }
+
+# within N TYPE: a structure s, and in it N structures without a name, each twice in the one before; innermost TYPE t.
+within()
+{
+	local i
+	printf 'struct s { long a; '
+	for ((i = 0; i < $1; i++)); do printf 'struct { '; done
+	printf '%s t; ' "$2"
+	for ((i = 0; i < $1; i++)); do printf '} a%d, b%d; ' "$i" "$i"; done
+	printf '};'
+}
+
+@test "what contains a type that changes only in structures without a name is not told" {
+	changing "struct inner { int x; }; $(within 4 'struct inner')" "struct inner { int x, y; }; $(within 4 'struct inner')"
+	refused_layout 'struct inner' 'new member y ("int"), 8 bytes instead of 4'
+}
+
+@test "structures without a name are not searched any deeper than authors write them: told, too" {
+	ulimit -t 20
+	# 2^40 ways lead to the innermost one.
+	changing "struct inner { int x; }; $(within 40 'struct inner')" "struct inner { int x, y; }; $(within 40 'struct inner')"
+	cdo 2
+	messages <<-EOT
+		refused: file.c: struct inner changes (new member y ("int"), 8 bytes instead of 4), $LAYOUT --allow-layout='struct inner' if no object outlives a call
+		refused: file.c: struct s changes (struct inner: member y is new), $LAYOUT --allow-layout='struct s' if no object outlives a call
+	EOT
+}

@@ -1266,3 +1266,43 @@ chain_of_pairs()
 	cdo 2
 	[[ $(grep -c '^create-diff-object: refused: file.c: count.10[0-9]*: cannot tell which ' <<< "$stderr") -eq 42 ]]
 }
+
+@test "a list that grows: equal entries have one counterpart each, in order" {
+	asm_pair <<-'EOT'
+		.macro entry name, value
+		.section .modinfo, "a"
+		.type \name, @object
+		.size \name, 4
+		\name:	.long \value
+		.endm
+		entry __UNIQUE_ID_alias1, 1
+		entry __UNIQUE_ID_alias2, 2
+		entry __UNIQUE_ID_alias3, 1
+		#ifdef PATCHED
+		entry __UNIQUE_ID_alias4, 3
+		#endif
+	EOT
+	cdo 2
+	messages <<< "refused: file.c: __UNIQUE_ID_alias4: new entry of the module's description (section .modinfo), which the kernel has read already; leave this part out"
+}
+
+@test "variables that are there for their section only, and not for the same one, are not the same" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		#define NOTES "2"
+		#define MORE "3"
+		#else
+		#define NOTES "1"
+		#define MORE "2"
+		#endif
+		int foo(int x)
+		{
+			{ static int note __used __section(".data.notes" NOTES); }
+			{ static int note __used __section(".data.notes" MORE); }
+			return x;
+		}
+	EOT
+	given_symbols orig.o note.0 note.1
+	cdo 3
+	[ "$(grep -c "warning: file.c: note.[01]: the patched file no longer has this static variable; " <<< "$stderr")" = 2 ]
+}

@@ -1024,6 +1024,41 @@ typed_pair()
 	EOT
 }
 
+@test "a reference to the cold part of another function, which did not change, is refused" {
+	asm_pair <<-'EOT'
+		.macro function name
+		.section .text.\name, "ax"
+		.globl \name
+		.type \name, @function
+		\name:
+		9:	call __fentry__
+			.pushsection __mcount_loc, "a"
+			.quad 9b
+			.popsection
+		.endm
+		function foo
+			jne foo.cold
+			ret
+		.size foo, . - foo
+		.section .text.unlikely.foo, "ax"
+		.type foo.cold, @function
+		foo.cold:
+			mov $2, %eax
+			ret
+		.size foo.cold, . - foo.cold
+		function bar
+		#ifdef PATCHED
+			mov $foo.cold, %rdi
+		#endif
+			ret
+		.size bar, . - bar
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: bar(): refers to the inside of foo.cold(), which did not change; leave this part out
+	EOT
+}
+
 @test "several refusals of different passes come in one run" {
 	pair <<-'EOT'
 		#ifdef PATCHED

@@ -219,3 +219,152 @@ refers()
 	cdo 2
 	messages <<< 'refused: file.c: lock.0: the size of existing data changed from 4 to 8 bytes; keep what is new in a shadow variable or in a new variable'
 }
+
+@test "what one function declares twice, and nothing tells which: those at other lines are two things" {
+	# Each use of helper() has one of its two variables only.
+	lines <<-'EOT'
+		static inline __attribute__((always_inline)) int helper(int x, int second)
+		{
+			if (!second) { static int count; return count += x; }
+		#ifdef PATCHED
+			{ static int count; return count -= x; }
+		#else
+			{ static int count; return count -= x; }
+		#endif
+		}
+		#ifdef PATCHED
+		#define BAR new_bar
+		#else
+		#define BAR old_bar
+		#endif
+		static noinline int BAR(int x) { return helper(x, 1); }
+		int foo(int x) { return helper(x, 0) + BAR(x); }
+	EOT
+	place first orig.o foo
+	place second orig.o old_bar
+	cdo 0
+	messages <<< "warning: file.c: $second: $LOST"
+	place second patched.o new_bar
+	changes <<-EOT
+		new function new_bar
+		function foo 0
+		new data $second
+		klp vmlinux $first 0
+	EOT
+}
+
+# renamed OLD NEW: foo() calls functions of these names, each with a static local called count.
+renamed()
+{
+	local name
+	{
+		echo '#ifdef PATCHED'
+		for name in $2; do
+			echo "static noinline int $name(int x) { static int count; return count += x; }"
+		done
+		echo "int foo(int x) { return ${2// /(x) + }(x) + 1; }"
+		echo '#else'
+		for name in $1; do
+			echo "static noinline int $name(int x) { static int count; return count += x; }"
+		done
+		echo "int foo(int x) { return ${1// /(x) + }(x); }"
+		echo '#endif'
+	} > renamed.c
+	lines < renamed.c
+	cdo 0
+	[ "$(grep -c ": $LOST$" <<< "$stderr")" -eq "$3" ]
+	[ "$(grep -c '^new.data' report)" -eq "$4" ]
+	run -1 grep 'is taken for that of' <<< "$output"
+}
+
+@test "two functions are gone, or two are there instead: none is taken for one of another name" {
+	renamed 'one two' three 2 1
+	renamed one 'two three' 1 2
+}
+
+@test "a function that is still there has not another name now: the static local of a new one is new" {
+	lines <<-'EOT'
+		#ifdef PATCHED
+		static noinline int added(int x) { static int count; return count += x; }
+		int foo(int x) { return added(x); }
+		#else
+		int foo(int x) { static int count; return count += x; }
+		#endif
+	EOT
+	cdo 0
+	messages <<< "warning: file.c: count.0: $LOST"
+	changes <<-'EOT'
+		new function added
+		function foo 0
+		new data count.0
+	EOT
+}
+
+@test "a line that has two of one name does not tell which one is there now" {
+	lines <<-'EOT'
+		#ifdef PATCHED
+		#define FIRST { static int count; count += x; }
+		#define SECOND { static int count; count -= x; }
+		#else
+		#define FIRST { static int count; count += x; } { static int count; count -= x; }
+		#define SECOND
+		#endif
+		int foo(int x)
+		{
+			FIRST
+			SECOND
+			return x;
+		}
+	EOT
+	given_symbols orig.o count.0 count.1
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: count.0: cannot tell which count.0 of the original this is; give the variables or functions of this name different names
+		refused: file.c: count.1: cannot tell which count.1 of the original this is; give the variables or functions of this name different names
+	EOT
+}
+
+@test "what is of another type is another thing, at the same line, too" {
+	# The type of the pointer is in a unit of its own, so that types do not tell which are of one kind.
+	lines -fdebug-types-section <<-'EOT'
+		#ifdef PATCHED
+		#define SIZE 12
+		#define MORE { static char count[16]; count[x]--; }
+		#else
+		#define SIZE 8
+		#define MORE
+		#endif
+		struct s { int a; };
+		int foo(int x)
+		{
+			{ static struct s *count; count += x; }
+			{ static char count[SIZE]; count[x]++; }
+			MORE
+			return x;
+		}
+	EOT
+	given grep -q '\.debug_types\|DW_UT_type' <(readelf -wi orig.o)
+	cdo 0
+	[ "$(grep -c . <<< "$stderr")" = 1 ]
+	[[ $stderr == *": $LOST" ]]
+	[ "$(grep -c ^new report)" = 2 ]
+}
+
+@test "a type that only one side shows agrees with what is not shown" {
+	pair -g <<-'EOT'
+		struct s { int a; };
+		int foo(int x)
+		{
+			static struct s *count;
+		#ifdef PATCHED
+			x++;
+		#endif
+			return (long)(count += x);
+		}
+	EOT
+	compile patched.o file.c -DPATCHED -g -fdebug-types-section
+	given grep -q 'DW_UT_type' <(readelf -wi patched.o)
+	cdo 0
+	no_messages
+	refers foo count.0
+}

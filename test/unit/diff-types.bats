@@ -486,6 +486,9 @@ static_local()
 		"enum colour" 'enum colour: NR was 1, is 2' < /dev/null
 	changed_members 'enum colour { RED, __MAX, MAX = 0 } data' 'enum colour { RED, GREEN, __MAX, MAX = 1 } data' \
 		"enum colour" 'enum colour: MAX was 0, is 1' < /dev/null
+	# It is greater than the others, but counts something else.
+	changed_members 'enum colour { RED, GREEN, NR = 7 } data' 'enum colour { RED, GREEN, BLUE, NR = 8 } data' \
+		"enum colour" 'enum colour: NR was 7, is 8' < /dev/null
 	# A number without a sign may look like a negative one.
 	changed_members 'enum colour { RED, NR, ALL = ~0ul } data' 'enum colour { RED, GREEN, NR, ALL = ~0ul } data' \
 		"enum colour" 'enum colour: NR was 1, is 2' < /dev/null
