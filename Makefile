@@ -18,7 +18,7 @@ KCFLAGS	:= -std=gnu11 -D_GNU_SOURCE -DKPATCH_VERSION='"$(VERSION)"' -Ilib $(WARN
 LIBS	:= -lelf -ldw -lZydis -llz4 -lzstd -llzma -lz -lbpf
 
 # Each program is a directory: all its *.c files, linked with lib/.
-PROGRAMS := create-diff-object create-klp-module kpatch-image
+PROGRAMS := create-diff-object create-klp-module kpatch-image compare-units
 LIB	:= lib/libkpatch.a
 OBJS	= $(patsubst %.c,%.o,$(wildcard $(1)/*.c))
 
