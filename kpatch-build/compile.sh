@@ -10,20 +10,74 @@
 
 compile_objects()
 {
-	local side file object
-	stage_begin compile "making line numbers equal"
+	local side object kept=()
+	stage_begin compile
+	files_pad
+	trees_make
+	kept_originals
+	for object in "${OBJECTS[@]}"; do
+		printf '%s\t%s\n' original "$object" patched "$object"
+		# A header changes the text of many objects and the code of few: of the others, no proof is needed.
+		[[ -n ${OBJ_BY_HEADER[$object]:-} ]] || printf '%s\t%s\n' proof "$object"
+	done >"$WORKDIR/compile"
+	pool compile_one "$WORKDIR/compile" || exit
+	if ((${#OBJ_BY_HEADER[@]})); then
+		for object in "${OBJECTS[@]}"; do
+			if [[ -n ${OBJ_BY_HEADER[$object]:-} ]] && objects_equal "$object"; then
+				log "$object: the same with the patch"
+				continue
+			fi
+			kept+=("$object")
+			[[ -z ${OBJ_BY_HEADER[$object]:-} ]] || printf '%s\t%s\n' proof "$object" >&3
+		done 3>"$WORKDIR/compile"
+		OBJECTS=("${kept[@]}")
+		pool compile_one "$WORKDIR/compile" || exit
+	fi
+	if ((${#OBJECTS[@]} == 0)); then
+		stage_end "no object changed"
+		note "the patch changes nothing in the compiled code"
+		exit "$EXIT_UNCHANGED"
+	fi
+	stage_end "${#OBJECTS[@]} $(plural "${#OBJECTS[@]}" object), original and patched"
+}
+
+# objects_equal OBJECT: whether the original and the patched one are the same but for debugging information.
+objects_equal()
+{
+	local side status=0
+	for side in original patched; do
+		objcopy --strip-debug "$WORKDIR/$side/$1" "$WORKDIR/$side/$1.bare" 2>>"$LOG" ||
+			failed "$WORKDIR" "$1: objcopy failed"
+	done
+	cmp -s "$WORKDIR/original/$1.bare" "$WORKDIR/patched/$1.bare" || status=1
+	rm -f "$WORKDIR/original/$1.bare" "$WORKDIR/patched/$1.bare"
+	return "$status"
+}
+
+ORIGINAL_IS_SOURCE=1	# padding left the original files as they are
+
+# files_pad: makes the line numbers of the patched files equal, once.
+files_pad()
+{
+	local file
+	[[ ! -e $WORKDIR/hunks ]] || return 0
+	: >"$WORKDIR/hunks"
 	while read -r file; do
+		# What a patch creates has no other side.
+		[[ -e $WORKDIR/files/original/$file ]] || continue
 		pad_pair "$WORKDIR/files/original/$file" "$WORKDIR/files/patched/$file"
+		cmp -s "$WORKDIR/files/original/$file" "$PROFILE/src/$file" || ORIGINAL_IS_SOURCE=0
 	done < <(printf '%s\n' "${!PATCHED_FILES[@]}" | sort)
+}
+
+# trees_make: $WORKDIR/tree-original and tree-patched, once.
+trees_make()
+{
+	local side
+	[[ ! -d $WORKDIR/tree-original ]] || return 0
 	for side in original patched; do
 		tree_make "$WORKDIR/tree-$side" "$WORKDIR/files/$side"
 	done
-	kept_originals
-	for object in "${OBJECTS[@]}"; do
-		printf '%s\t%s\n' original "$object" patched "$object" proof "$object"
-	done >"$WORKDIR/compile"
-	pool compile_one "$WORKDIR/compile" || exit
-	stage_end "${#OBJECTS[@]} $(plural "${#OBJECTS[@]}" object), original and patched"
 }
 
 # pad_pair ORIGINAL PATCHED: see pad.awk. Assembler files are never padded.
@@ -46,26 +100,29 @@ pad_pair()
 	done
 }
 
-# tree_make TREE FILES: a tree of links to the profile's source. The directories that lead to a
-# file in FILES are real, so that an #include "../x.h" there does not leave the tree; the files
-# themselves are copies, so that nothing that is written here reaches the profile.
+# tree_make TREE FILES: a tree of links to the profile's source. Real directories are those that lead to a file in
+# FILES, and those that a path to one leaves with "..", as the parent of a link's target is not in the tree. The
+# files themselves are copies, so that nothing that is written here reaches the profile.
 tree_make()
 {
 	local tree=$1 files=$2 dir src=$PROFILE/src
+	{
+		(cd "$files" && find . -mindepth 1 -type d -printf '%P\n')
+		[[ ! -e $WORKDIR/real-dirs ]] || cat "$WORKDIR/real-dirs"
+	} | awk '{ for (;;) { print; if (!sub(/\/[^\/]*$/, "")) break } }' | sort -u >"$WORKDIR/dirs"
+	mkdir "$tree"
+	find -H "$src" -mindepth 1 -maxdepth 1 -exec ln -s -t "$tree" {} + 2>>"$LOG" ||
+		failed "$WORKDIR" "the tree to compile in cannot be made"
+	# Parents come before what is in them.
 	while read -r dir; do
-		dir=${dir#.}
-		mkdir -p "$tree$dir"
-		# A later, deeper directory replaces the link to it.
-		if [[ -n $dir && -L $tree$dir ]]; then
-			die "internal error: $dir is a link"
-		fi
-		find "$src$dir" -mindepth 1 -maxdepth 1 -exec ln -s -t "$tree$dir" {} + 2>>"$LOG" ||
+		[[ -d $src/$dir || -d $files/$dir ]] || continue
+		# It was linked with the other entries of its parent.
+		rm -f "$tree/$dir"
+		mkdir "$tree/$dir"
+		[[ -d $src/$dir ]] || continue
+		find "$src/$dir" -mindepth 1 -maxdepth 1 -exec ln -s -t "$tree/$dir" {} + 2>>"$LOG" ||
 			failed "$WORKDIR" "the tree to compile in cannot be made"
-		while read -r sub; do
-			rm "$tree$dir/${sub##*/}"
-			mkdir "$tree$dir/${sub##*/}"
-		done < <(find "$files$dir" -mindepth 1 -maxdepth 1 -type d)
-	done < <(cd "$files" && find . -type d | sort)
+	done <"$WORKDIR/dirs"
 	while read -r file; do
 		rm -f "$tree/$file"
 		cp "$files/$file" "$tree/$file"
@@ -106,12 +163,14 @@ compile_one()
 compile_side()
 {
 	local side=$1 object=$2 out=$WORKDIR/$1/$2 source=${OBJ_SOURCE[$2]} tree=$WORKDIR/tree-$1
+	local cpp=$WORKDIR/cpp/$2.$1.i
 	mkdir -p "${out%/*}"
 	KEY=
 	if [[ $side == proof ]]; then
 		# Without -g the code is the same and a third of the time is saved.
 		flags_without_debug "${OBJ_COMPILE[$object]}"
 		tree=$PROFILE/src
+		((!ORIGINAL_IS_SOURCE)) || cpp=$WORKDIR/cpp/$object.original.i
 		kept_key "$FLAGS $source"$'\n'"${OBJ_OBJTOOL[$object]}" "$tree/$source"
 	else
 		flags_for_diff "${OBJ_COMPILE[$object]}" "$source"
@@ -128,16 +187,19 @@ compile_side()
 		log "$object: the $side object is kept from an earlier build"
 		return 0
 	fi
-	compile_now "$side" "$object" "$tree" "$out" "$source"
+	compile_now "$side" "$object" "$tree" "$out" "$source" "$cpp"
 	kept_put "$out"
+	[[ ! -e $cpp || ($side == original && $ORIGINAL_IS_SOURCE == 1) ]] || rm -f "$cpp"
 }
 
-# compile_now SIDE OBJECT TREE OUT SOURCE, with FLAGS.
+# compile_now SIDE OBJECT TREE OUT SOURCE CPP, with FLAGS.
 compile_now()
 {
 	local side=$1 object=$2 tree=$3 out=$4 source=$5 text=$4.log status=0
 	: >"$text"
-	launcher_compile "$tree" "$FLAGS" "$out" "$source" "$text" || status=$?
+	if ! compile_text "$tree" "$6" "$out" "$text"; then
+		launcher_compile "$tree" "$FLAGS" "$out" "$source" "$text" || status=$?
+	fi
 	if ((status)); then
 		cat "$text" >>"$LOG"
 		compile_failed "$side" "$object" "$text"
@@ -157,10 +219,28 @@ compile_now()
 	cat "$text" >>"$LOG"
 }
 
+# compile_text TREE TEXT OUT LOG: from the text that the preprocessor made of a source, if it is there. Fails if the
+# compiler says anything: of the source it may say less, and that is what counts. A launcher finds sources again.
+compile_text()
+{
+	[[ -e $2 && -z $LAUNCH ]] && ((!KEEP_DEBUG)) || return 1
+	if plan_command "$1" "$FLAGS -c -o '$3' '$2'" "$4" && [[ ! -s $4 ]]; then
+		return 0
+	fi
+	: >"$4"
+	return 1
+}
+
 # plan_command TREE COMMAND LOG [VARIABLE=VALUE]...: shell text of the plan, run in the tree's root.
 plan_command()
 {
 	printf '+ %s\n' "$2" >>"$LOG"
+	plan_run "$@"
+}
+
+# plan_run TREE COMMAND LOG [VARIABLE=VALUE]...: does not say so in the log.
+plan_run()
+{
 	env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null
 }
 

@@ -165,7 +165,7 @@ diff_run()
 {
 	local target=$1 object=$2 out=$WORKDIR/diff/$1/$2 options=() code=0
 	mkdir -p "${out%/*}"
-	options=(--report "$out.report" --source "${OBJ_SOURCE[$object]}" --same-lines
+	options=(--report "$out.report" --source "${OBJ_FILE[$object]}" --same-lines
 		--proof "$WORKDIR/proof/$object" --image "${IMAGES[$target]}")
 	options+=("${ALLOWED_LAYOUTS[@]/#/--allow-layout=}")
 	if ((SKIP_IMAGE_CHECK)); then
@@ -205,7 +205,7 @@ diff_one()
 		grep -E '^[^ ]+: warning: |: new static variable, ' "$text" >&2 || true
 	fi
 	if ((code == 2)); then
-		weak_hint "$text" "$object" "$target"
+		weak_hint "$text" "${OBJ_SOURCE[$object]}" "$target"
 	elif ((code > 3)); then
 		error "create-diff-object: ended with status $code on $object"
 		code=1
@@ -213,14 +213,14 @@ diff_one()
 	return "$code"
 }
 
-# weak_hint MESSAGES OBJECT TARGET: where a weak function is overridden, say by which file. Found by
+# weak_hint MESSAGES SOURCE TARGET: where a weak function is overridden, say by which file. Found by
 # looking for a definition at the start of a line in the sources of the same kernel object.
 weak_hint()
 {
 	local name file
 	grep -E '^[^ ]+: refused: .*\<weak\>' "$1" | sed -nE 's/.* ([A-Za-z_][A-Za-z0-9_.]*)\(\): .*/\1/p' | sort -u |
 		while read -r name; do
-			awk -F '\t' -v target="$3" -v own="$2" '$3 == target && $1 != own && $4 == "c" { print $2 }' "$PROFILE/plan" |
+			awk -F '\t' -v target="$3" -v own="$2" '$3 == target && $2 != own && $4 == "c" { print $2 }' "$PROFILE/plan" |
 				(cd "$PROFILE/src" && xargs -r grep -lE "^[A-Za-z_].*\<$name\(|^$name\(" -- 2>/dev/null) |
 				while read -r file; do
 					if weak_definition "$PROFILE/src/$file" "$name"; then

@@ -16,6 +16,7 @@ PATCH_TITLES=()		# what messages call it
 declare -gA PATCH_BLIND=()	# N -> 1: has hunks that could be taken back anywhere
 declare -gA PATCH_CREATES=()	# N -> a file that it would create, but that is there
 declare -gA NEW_FILES=()	# files that patches create, and that were refused for it
+declare -gA CREATED_FILES=()	# files that patches create, and that are taken -> 1
 declare -gA REFUSED_FILES=() SKIPPED_FILES=()	# each is named once
 
 # ---- the command line ----
@@ -154,7 +155,7 @@ target_at()
 		[[ -n $name && $name != /dev/null ]] || continue
 		name_at "$name" "$2" || continue
 		: "${TARGET:=$AT}"
-		if [[ -f $PROFILE/src/$AT || -n ${NEW_FILES[$AT]:-} ]]; then
+		if [[ -f $PROFILE/src/$AT || -n ${NEW_FILES[$AT]:-}${CREATED_FILES[$AT]:-} ]]; then
 			if [[ -z $found ]]; then
 				found=1
 				TARGET=$AT
@@ -349,12 +350,15 @@ diff_take()
 		skip_file "$file" "only its mode changes; there is nothing to compile"
 		return ;;
 	new)
-		if ((!there)); then
+		if ((!there)) && created_file "$file"; then
+			CREATED_FILES[$file]=1
+		elif ((!there)); then
 			refuse_file "$file" "is a new file; add the code to a file that the kernel already builds"
 			NEW_FILES[$file]=1
 			return
-		fi
-		PATCH_CREATES[$1]=$file ;;
+		else
+			PATCH_CREATES[$1]=$file
+		fi ;;
 	esac
 	file_refusal "$file"
 	if [[ -n $WHY ]]; then
@@ -362,14 +366,27 @@ diff_take()
 		return
 	fi
 	# Git's diff of a new file without content.
-	[[ ${places[i]} != 0* ]] || return 0
+	if [[ ${places[i]} == 0* ]]; then
+		if [[ -n ${CREATED_FILES[$file]:-} ]]; then
+			PATCHED_FILES[$file]=1
+			mkdir -p "$WORKDIR/files/patched/${file%/*}"
+			: >"$WORKDIR/files/patched/$file"
+		fi
+		return 0
+	fi
 	line_ends "$title" "$file" "${crlf[i]}"
 	if [[ -z ${PATCHED_FILES[$file]:-} ]]; then
 		PATCHED_FILES[$file]=1
-		taken+=("$file")
+		[[ -n ${CREATED_FILES[$file]:-} ]] || taken+=("$file")
 	fi
 	[[ ${blinds[i]} == 0 ]] || PATCH_BLIND[$1]=1
 	printf '%s\037%s\037%s\n' "${places[i]}" "$strip" "$file" >>"$WORKDIR/patches/$1.map"
+}
+
+# created_file FILE: whether it can be taken although it is not in the source: a header, which is nothing by itself.
+created_file()
+{
+	[[ $1 == *.h && -d $PROFILE/src/${1%/*} ]]
 }
 
 # diff_outside TITLE INDEX: none of the names can be used.
@@ -399,6 +416,7 @@ line_ends()
 {
 	[[ $3 != "0 "* ]] || return 0
 	# A source that has them itself is compared as it is.
+	[[ -z ${CREATED_FILES[$2]:-} ]] || { strip=1; return 0; }
 	! grep -q $'\r' "$PROFILE/src/$2" || return 0
 	[[ $3 == *" 0" ]] ||
 		die "$1: $2: some lines end in CR LF and some in LF; take the patch as its author sent it"

@@ -6,7 +6,8 @@
 #
 #	src/		source, prepared; read-only, and never written to again
 #	plan		how each object is compiled (doc/architecture.md)
-#	c-includes	"FILE<TAB>INCLUDED" for each #include of a .c file
+#	includes	the include graph (includes.awk): which file may include which, and how it is found
+#	c-includes	those of its lines whose INCLUDED is a .c file
 #	symtab		symbols of the shipped image, positions and structure sizes
 #	vmlinuz config Module.symvers modules/	as shipped
 #	module-flags	the plan's COMPILE<TAB>OBJTOOL for a module of our own
@@ -69,6 +70,8 @@ profile_complete()
 {
 	local installed
 	[[ -e $PROFILE/complete && $(<"$PROFILE/complete") == "$PROFILE_FORMAT" ]] || return 1
+	# Came later than the format.
+	[[ -e $PROFILE/includes ]] || return 1
 	installed=$(package_version "linux-image-$RELEASE")
 	[[ -z $installed || $installed == "$(<"$PROFILE/version")" ]]
 }
@@ -93,7 +96,7 @@ profile_make()
 	profile_overlay
 	profile_plan
 	profile_generate
-	profile_c_includes
+	profile_includes
 	printf '%s\n' "$KERNEL_VERSION" >"$tmp/version"
 	printf '%s\n' "$KERNEL_CC" >"$tmp/cc"
 	chmod -R a-w "$tmp/src" "$tmp/modules"
@@ -331,13 +334,27 @@ profile_generate()
 	rm "$PROFILE_TMP"/link-flags.[12] "$PROFILE_TMP/kpatch.mk"
 }
 
-# Which files include .c files: an object changes with each of them.
-profile_c_includes()
+# Which file may include which: an object changes with each file that it includes, at any depth.
+profile_includes()
 {
-	stage_doing "looking for included .c files"
-	(cd "$PROFILE_TMP/src" &&
-		grep -rEo --include='*.[ch]' '^[[:blank:]]*#[[:blank:]]*include[[:blank:]]*["<][^">]+\.c[">]' \
-			arch/x86 block certs crypto drivers fs include init io_uring ipc kernel lib mm net \
-			security sound virt) |
-		sed -E 's/^([^:]+):[^"<]*["<]([^">]+)[">]$/\1\t\2/' | sort >"$PROFILE_TMP/c-includes"
+	stage_doing "looking for includes"
+	includes_write "$PROFILE_TMP/src" "$PROFILE_TMP/plan" >"$PROFILE_TMP/includes" 2>>"$LOG" ||
+		profile_failed "the include graph of $RELEASE cannot be written"
+	awk -F '\t' '$2 ~ /\.c$/' "$PROFILE_TMP/includes" >"$PROFILE_TMP/c-includes"
+}
+
+# includes_write SRC PLAN: see includes.awk. What it reads are #include lines, the definitions of macros that an
+# #include can name, and what a program of the build prints into files that it makes.
+includes_write()
+{
+	local define='[A-Za-z0-9_]+[[:blank:]]+["<][^">]+\.h[">]|CONFIG_[A-Z0-9_]+[[:blank:]]+"'
+	define+='|TRACE_SYSTEM[[:blank:]]|TRACE_INCLUDE_(FILE|PATH)[[:blank:]]'
+	(
+		cd "$1" || exit
+		grep -rHIE "^([^\"]*\\*/)?[[:blank:]]*#[[:blank:]]*(include|import|define[[:blank:]]+($define))|\"#include <" . |
+			sed 's|^\./||' |
+			awk -f "$STAGES/paths.awk" -f "$STAGES/includes.awk" \
+				<(find . \( -type f -o -type l \) -printf '%P\n') "$2" - |
+			sort -u
+	)
 }

@@ -53,9 +53,11 @@ readonly INIT='create-diff-object: refused: fs/proc/meminfo\.c: proc_meminfo_ini
 	refuses dcache-initial-value.patch 'create-diff-object: refused: fs/dcache\.c: sysctl_vfs_cache_pressure: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback'
 }
 
-@test "a header: refused by name, before anything is compiled" {
-	build 2 header fat-header.patch
-	output_has '^kpatch-build: refused: fs/fat/fat\.h: header files cannot be patched yet; move the change into the \.c files that need it$'
+@test "a header that the vdso sees, and others that see it" {
+	build 2 header vdso-header.patch
+	local rest="is changed by what it includes, and is part of the vdso, which runs in user space; boot a fixed kernel"
+	[ "$(grep refused: <<<"$output")" = "kpatch-build: refused: arch/x86/entry/vdso/vclock_gettime.o: $rest
+kpatch-build: refused: arch/x86/entry/vdso/vdso32/vclock_gettime.o: $rest" ]
 	[ ! -e "$ko" ]
 }
 

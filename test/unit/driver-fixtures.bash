@@ -63,13 +63,24 @@ fake_profile()
 		plan_line kernel/sched/policy.o vmlinux "$gcc"
 		plan_line tools/lib/relo.o vmlinux "$gcc"
 	} | sort >"$PROFILE/plan"
-	printf 'kernel/sched/policy.c\trt.c\n' >"$PROFILE/c-includes"
+	fake_includes
 	printf 'kpatch-symtab\t1\nobject\tvmlinux\n' >"$PROFILE/symtab"
 	: >"$PROFILE/Module.symvers"
 	printf '%s\t\n' "$gcc" >"$PROFILE/module-flags"
 	printf '9.9.0-1\n' >"$PROFILE/version"
 	printf 'gcc\n' >"$PROFILE/cc"
 	printf 'kpatch-profile 2\n' >"$PROFILE/complete"
+}
+
+# fake_includes: the include graph of what is in the source now.
+fake_includes()
+{
+	(
+		# shellcheck source=/dev/null
+		source "$DRIVER"
+		includes_write "$PROFILE/src" "$PROFILE/plan"
+	) >"$PROFILE/includes"
+	awk -F '\t' '$2 ~ /\.c$/' "$PROFILE/includes" >"$PROFILE/c-includes"
 }
 
 # patch_of FILE SED_SCRIPT: prints the patch that makes the edit.

@@ -190,7 +190,7 @@ config_check()
 	grep -hE '(^|[;&|({]|then|do|else|!)[[:space:]]*(eval|source|\.)[[:space:]]+[^=[:space:]]|\<(bash|sh)[[:space:]]+-c' \
 		"$stages"/* | sed 's/^[[:space:]]*//' | sort -u |
 		diff - <(printf '%s\n' 'env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null' \
-			'source "$STAGES/'{apply,cache,compile,diff,kept,kernel,launcher,link,many,patches,pool,profile,select,shadow,timings,ui}'.sh"' | sort -u)
+			'source "$STAGES/'{apply,cache,compile,diff,headers,kept,kernel,launcher,link,many,patches,pool,profile,select,shadow,timings,ui}'.sh"' | sort -u)
 }
 
 # running RELEASE BUILD [VMLINUX]: the check of a profile of 6.1.192-2 against this running kernel.

@@ -478,19 +478,19 @@ mail()
 		printf -- '--- /dev/null\n+++ b/fs/proc/new.c\n@@ -0,0 +1 @@\n+int x;\n'
 		printf -- '--- a/kernel/sched/rt.c\n+++ /dev/null\n@@ -1,4 +0,0 @@\n'
 		sed 's/^/-/' "$PROFILE/src/kernel/sched/rt.c"
-		patch_of fs/proc/one.h 's/three/four/'
+		patch_of arch/x86/boot/main.c 's/boot/four/'
 		printf 'Binary files a/fs/proc/Makefile and b/fs/proc/Makefile differ\n'
 		patch_of drivers/off/off.c 's/0/7/'
 	} >plain.patch
 	printf -- '--- linux/fs/proc/new.c\n+++ linux/fs/proc/new.c\n@@ -1 +1 @@\n-int x;\n+int y;\n' >third.patch
-	patch_of fs/proc/one.h 's/three/five/' >fourth.patch
+	patch_of arch/x86/boot/main.c 's/boot/five/' >fourth.patch
 	run driver -a "$FAKE_RELEASE" git.patch plain.patch third.patch fourth.patch
 	expect 2 "kpatch-build: refused: fs/proc/two.c: is renamed to fs/proc/dos.c; patch the file under its old name"
 	expect 2 "kpatch-build: refused: fs/proc/one.c: is copied to fs/proc/uno.c; add the code to a file that the kernel already builds"
 	expect 2 "kpatch-build: refused: arch/x86/lib/copy.S: is a binary file; only C source can be patched"
 	expect 2 "kpatch-build: refused: fs/proc/new.c: is a new file; add the code to a file that the kernel already builds"
 	expect 2 "kpatch-build: refused: kernel/sched/rt.c: is removed; a livepatch cannot take code away"
-	expect 2 "kpatch-build: refused: fs/proc/one.h: header files cannot be patched yet; move the change into the .c files that need it"
+	expect 2 "kpatch-build: refused: arch/x86/boot/main.c: runs before the kernel does; boot a fixed kernel"
 	expect 2 "kpatch-build: refused: fs/proc/Makefile: is a binary file; only C source can be patched"
 	expect 2 "kpatch-build: refused: drivers/off/off.c: is not compiled with the configuration of $FAKE_RELEASE; leave it out of the patch"
 	[ "$(grep -c refused: <<<"$output")" -eq 8 ]

@@ -107,7 +107,6 @@ refuses()
 	refuses arch/x86/realmode/rm/regs.c "is real-mode code, which livepatch cannot reach; boot a fixed kernel"
 	refuses drivers/firmware/efi/libstub/x86-stub.c "is part of the EFI stub, which runs before the kernel; boot a fixed kernel"
 	refuses arch/x86/lib/copy.S "is assembler code, which livepatch cannot replace; change the C code that calls it"
-	refuses fs/proc/one.h "header files cannot be patched yet; move the change into the .c files that need it"
 	refuses arch/x86/kernel/asm-offsets.c "is compiled to make header files, not code; change the code that uses them, or boot a fixed kernel"
 	refuses arch/x86/kernel/asm-offsets_64.c "is compiled to make header files, not code; change the code that uses them, or boot a fixed kernel"
 	refuses kernel/bounds.c "is compiled to make header files, not code; change the code that uses them, or boot a fixed kernel"
@@ -183,7 +182,7 @@ copies()
 	plan_line fs/other/one.o other gcc >>"$PROFILE/plan"
 	printf '#include "rt.c"\n' >"$PROFILE/src/fs/other/policy.c"
 	plan_line fs/other/policy.o other gcc >>"$PROFILE/plan"
-	printf 'fs/other/policy.c\trt.c\n' >>"$PROFILE/c-includes"
+	fake_includes
 	sort -o "$PROFILE/plan" "$PROFILE/plan"
 	{
 		patch_of fs/other/one.c 's/1/100/'
