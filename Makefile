@@ -69,9 +69,13 @@ check-integration: all
 mutants: all
 	@test/mutants
 
-# The store joined and left thousands of times while all calls run: an hour.
+# The store joined and left thousands of times, while all calls run, and while real livepatches come and go: half an hour to an hour.
+SOAK_CYCLES ?= 1000
+SOAK_REAL ?= 50
+
 soak: all
-	@SHADOW_CYCLES=1000 SHADOW_TIMEOUT=7200 bats -f 'all calls' test/integration/shadow-store.bats
+	@SHADOW_CYCLES=$(SOAK_CYCLES) SHADOW_REAL_CYCLES=$(SOAK_REAL) SHADOW_TIMEOUT=7200 \
+		bats -T -f 'all calls|again and again' test/integration/shadow-store.bats test/integration/shadow-life.bats
 
 bench: all
 	@test/bench/run

@@ -8,6 +8,7 @@
 
 bats_require_minimum_version 1.5.0
 load common
+load shadow
 
 setup_file()
 {
@@ -192,4 +193,46 @@ klp_shadow_get_or_alloc" ]
 	EOF
 	# shellcheck disable=SC2046
 	boot $(modules v1 v2) --file "$BATS_FILE_TMPDIR/vfork-hold"
+}
+
+@test "real livepatches come and go again and again, and a module with only the core beside them" {
+	test_module shadow-core
+	guest <<-'EOF'
+		touch /tmp/go_on
+		(
+			n=0
+			while [ -e /tmp/go_on ]; do
+				insmod /modules/shadow_core.ko || fail "shadow_core cannot join"
+				rmmod shadow_core || fail "shadow_core cannot leave"
+				n=$((n + 1))
+			done
+			echo "$n" > /tmp/core_cycles
+		) & core=$!
+		cycles=3
+		i=0
+		while [ "$i" -lt "$cycles" ]; do
+			load livepatch_task_v1
+			fork 3
+			expect "v1 starts clean and counts" 3 "$(forks)"
+			load livepatch_task_v2
+			unload livepatch_task_v1
+			fork 1
+			expect "v2 goes on" 4 "$(forks)"
+			disable livepatch_task_v2
+			expect "what they made is gone" 0 "$(cat "$view/task_struct.forks/variables")"
+			unload livepatch_task_v2
+			i=$((i + 1))
+		done
+		rm /tmp/go_on
+		wait $core
+		expect "no store any more" "" "$(ls -d $view 2>/dev/null || true)"
+		[ "$(cat /tmp/core_cycles)" -gt "$cycles" ] || fail "only $(cat /tmp/core_cycles) cycles beside them"
+		echo "$cycles real cycles, $(cat /tmp/core_cycles) cycles of the core beside them"
+	EOF
+	sed -i "s/^cycles=.*/cycles=${SHADOW_REAL_CYCLES:-3}/" "$BATS_TEST_TMPDIR/guest.sh"
+	# shellcheck disable=SC2046
+	run boot $(modules v1 v2) --module "$ko" --append slub_debug=FZPU --timeout "${SHADOW_TIMEOUT:-180}"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "${SHADOW_REAL_CYCLES:-}" ] || echo "# $output" >&3
 }

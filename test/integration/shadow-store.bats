@@ -124,9 +124,12 @@ setup()
 		rmmod shadow_stress
 		expect_match "no failure" "shadow test: [0-9]+ calls, .* 0 failures" "$(dmesg)"
 		expect_no_match "no wrong variable" "not true" "$(dmesg)"
-		dmesg | grep 'shadow test:'
+		echo "$((cycles * 6)) cycles; $(dmesg | sed -n 's/.*shadow test: //p')"
 	EOF
 	sed -i "s/^cycles=.*/cycles=${SHADOW_CYCLES:-10}/" "$BATS_TEST_TMPDIR/guest.sh"
-	boot --module "${ko%/*}/core-a.ko" --module "${ko%/*}/core-b.ko" --module "$ko" \
+	run boot --module "${ko%/*}/core-a.ko" --module "${ko%/*}/core-b.ko" --module "$ko" \
 		--append slub_debug=FZPU --timeout "${SHADOW_TIMEOUT:-180}"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "${SHADOW_CYCLES:-}" ] || echo "# $output" >&3
 }
