@@ -197,7 +197,7 @@ header_compare()
 	elif ! preprocess patched "$object" "$source" "$compile"; then
 		compile_failed patched "$object" "$out.log"
 	else
-		changed_opened_patched "$out.patched.i"
+		changed_opened_patched "$out.patched.i" "$object"
 		! units_equal "$kind" "$compile" "$out" || verdict=same
 	fi
 	if [[ $verdict == changed ]]; then
@@ -241,7 +241,7 @@ changed_opened()
 	grep -qE "$(<"$WORKDIR/changed-names")" "$1"
 }
 
-# changed_opened_patched TEXT: the patched file must have been found, and not, by some path, the one in the profile.
+# changed_opened_patched TEXT OBJECT: the patched file must have been found, and not, by some path, the one in the profile.
 changed_opened_patched()
 {
 	local name file src
@@ -250,7 +250,7 @@ changed_opened_patched()
 		file=$(readlink -f -- "$WORKDIR/tree-patched/$name")
 		file=${file#"$src/"}
 		[[ -z ${PATCHED_FILES[$file]:-} ]] ||
-			die "internal error: ${1#"$WORKDIR/cpp/"}: $name leads to the original file"
+			die "internal error: $2: $name leads to the original file"
 	done < <(grep -E "$(<"$WORKDIR/changed-names")" "$1" | cut -d '"' -f 2 | sort -u)
 }
 

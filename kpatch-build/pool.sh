@@ -58,6 +58,7 @@ pool()
 pool_run()
 {
 	local fields running=0 done=0 total status=0
+	local -A pids=()
 	total=$(wc -l <"$2")
 	trap - EXIT INT TERM HUP
 	while IFS=$'\t' read -r -a fields && ((status == 0)); do
@@ -70,6 +71,7 @@ pool_run()
 		done
 		((status == 0)) || break
 		pool_piece "$1" "${fields[@]}" &
+		pids[$!]=1
 		SLOT_HELD=0
 		running=$((running + 1))
 	done <"$2"
@@ -86,10 +88,20 @@ pool_piece()
 	"$@"
 }
 
+# pool_wait: for one piece. Bash 5.2 can lose one from "wait -n" that ends just before; its status is still known.
 pool_wait()
 {
-	local code=0
-	wait -n || code=$?
+	local code=0 pid='' one
+	wait -n -p pid || code=$?
+	if [[ -z ${pid:-} ]]; then
+		for one in "${!pids[@]}"; do
+			pid=$one
+			kill -0 "$pid" 2>/dev/null || break
+		done
+		code=0
+		wait "$pid" || code=$?
+	fi
+	unset "pids[$pid]"
 	((code == 0)) || status=$code
 	running=$((running - 1))
 	done=$((done + 1))

@@ -490,5 +490,5 @@ new_header()
 	sed -i 's/\t\tdrivers\/e$//' "$PROFILE/includes"
 	patch_of drivers/d/x.h 's/1/100/' >fix.patch
 	run affected fix.patch
-	expect 1 "kpatch-build: error: internal error: drivers/e/a.o.patched: drivers/e/../d/x.h leads to the original file"
+	expect 1 "kpatch-build: error: internal error: drivers/e/a.o: drivers/e/../d/x.h leads to the original file"
 }

@@ -236,6 +236,25 @@ piece()
 	[ "$(tr '\n' ' ' <"$WORKDIR/moments")" = "begin a end begin b end " ]
 }
 
+@test "a piece that bash forgets to report is not forgotten" {
+	driver_source
+	JOBS=2
+	printf "%s\t0\t%s\n" a 0 b 0 c 7 >"$WORKDIR/list"
+	# As bash 5.2 does when one ends just before it is waited for.
+	wait()
+	{
+		if [[ $1 == -n && ! -e $WORKDIR/lost ]]; then
+			: >"$WORKDIR/lost"
+			return 127
+		fi
+		builtin wait "$@"
+	}
+	run pool piece "$WORKDIR/list"
+	[ "$status" -eq 7 ]
+	[ -e "$WORKDIR/lost" ]
+	[ "$(grep -c end "$WORKDIR/moments")" -eq 3 ]
+}
+
 @test "who died with the places of the budget does not stop the others forever" {
 	driver_source
 	JOBS=4 SLOT_WAIT=1
