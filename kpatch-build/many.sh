@@ -53,14 +53,14 @@ many_build()
 }
 
 # many_run: in the background, as a process group of its own. A signal reaches all drivers, and whoever waits for one goes
-# on until it has cleaned up. There are no more of them at once than there may be jobs.
+# on until it has cleaned up. There is one more of them than there may be jobs, as each has moments in which it starts none.
 many_run()
 {
-	local release running=0
+	local release running=0 most=$((JOBS > 1 ? JOBS + 1 : 1))
 	trap - EXIT INT HUP
 	trap 'wait; exit 143' TERM
 	for release in "${RELEASES[@]}"; do
-		if ((running >= JOBS)); then
+		if ((running >= most)); then
 			wait -n || true
 			running=$((running - 1))
 		fi
