@@ -234,7 +234,7 @@ static char *parameters(const struct type *t, unsigned int depth)
 	char *list = xstrdup("("), *next, *param;
 
 	for (size_t i = 0; i < t->nparts; i++) {
-		bool enough = depth == 0 || i == 8;
+		bool enough = depth == 0 || i == 16;
 		const struct part *p = &t->parts[i];
 
 		param = p->type && !enough ? declare(p->type, "", depth - 1) : xstrdup("...");

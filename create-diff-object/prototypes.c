@@ -32,7 +32,7 @@ int check_prototypes(struct diff *d)
 		old = type_title(was);
 		new = type_title(is);
 		/* What its types contain is layout.c's matter, and their author's. */
-		if (strcmp(old, new))
+		if (was->nparts != is->nparts || strcmp(old, new))
 			diag_refuse("%s: %s: its type changed from \"%s\" to \"%s\", and callers in other files still use the old one; give the new function another name",
 				    d->opt.source, atom_title(f), old, new);
 		free(old);

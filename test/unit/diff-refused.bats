@@ -645,6 +645,20 @@ typed_pair()
 	EOT
 }
 
+@test "the last one of many parameters changes" {
+	typed_pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 2
+		long foo(int a, int b, int c, int d, int e, int f, int g, int h, int i, long j) { return a + j * N; }
+		#else
+		#define N 1
+		long foo(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j) { return a + j * N; }
+		#endif
+	EOT
+	cdo 2
+	[[ $stderr == *"refused: file.c: foo(): its type changed from \"long int (int, int, int, int, int, int, int, int, int, int)\" to "* ]]
+}
+
 @test "types of global functions that stay the same, in other words or not" {
 	typed_pair <<-'EOT'
 		#ifdef PATCHED
