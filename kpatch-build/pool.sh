@@ -88,12 +88,13 @@ pool_piece()
 	"$@"
 }
 
-# pool_wait: for one piece. Bash 5.2 can lose one from "wait -n" that ends just before; its status is still known.
+# pool_wait: for one piece. Bash 5.2 can lose one from "wait -n" that ends just before, and then names none, or one that was
+# named before; its status is still known.
 pool_wait()
 {
 	local code=0 pid='' one
 	wait -n -p pid || code=$?
-	if [[ -z ${pid:-} ]]; then
+	if [[ -z ${pid:-} || -z ${pids[$pid]:-} ]]; then
 		for one in "${!pids[@]}"; do
 			pid=$one
 			kill -0 "$pid" 2>/dev/null || break
