@@ -163,6 +163,15 @@ static bool attribute_is_odd(const struct unit *unit, uint32_t index, uint32_t e
 	return false;
 }
 
+/* A pragma within an unused function or type can be about what follows, too. */
+static bool line_is_odd(const struct word *word)
+{
+	static const char harmless[] = "#pragma GCC diagnostic ";
+
+	return word->kind == WORD_LINE &&
+	       (word->length < sizeof(harmless) || memcmp(word->text, harmless, sizeof(harmless) - 1));
+}
+
 static void part_add(struct outline *o, enum part_kind kind, uint32_t first, uint32_t end)
 {
 	if (o->n == MAX_PARTS)
@@ -181,6 +190,8 @@ static void outline_find(const struct unit *unit, const struct item *item, struc
 	for (uint32_t k = i; k + 1 < end && !o->odd; k++)
 		if (is_attribute(unit->tokens[k]) && unit->tokens[k + 1] == W_PAREN)
 			o->odd = attribute_is_odd(unit, k + 1, group_end(unit, k + 1, end));
+	for (uint32_t k = i; k < end && !o->odd; k++)
+		o->odd = line_is_odd(&unit->words->all[unit->tokens[k]]);
 	while (i < end && !o->odd) {
 		uint32_t word = unit->tokens[i];
 		bool parens = i + 1 < end && unit->tokens[i + 1] == W_PAREN;
@@ -238,6 +249,19 @@ static bool part_is_type(const struct unit *unit, const struct outline *o, unsig
 {
 	return part_is(o, i, PART_TYPE) ||
 	       (part_is_name(unit, o, i) && (part_word(unit, o, i) > W_NORETURN));
+}
+
+/* "unsigned int (x);" and "struct s (x);" declare x, and no function: is part i the end of a type in any case? */
+static bool part_ends_type(const struct unit *unit, const struct outline *o, unsigned int i)
+{
+	static const char *const types[] = {
+		"int", "long", "char", "short", "unsigned", "signed", "float", "double", "_Bool", "void", "__int128",
+	};
+
+	for (size_t k = 0; k < sizeof(types) / sizeof(*types); k++)
+		if (word_is(&unit->words->all[unit->tokens[o->parts[i].first]], types[k]))
+			return true;
+	return i && is_tag_word(part_word(unit, o, i - 1));
 }
 
 /* Do the first n parts make a type, with whatever is said about it? Only names, "*", typeof. */
@@ -352,7 +376,7 @@ static bool declare_function(struct unit *unit, uint32_t number, const struct ou
 
 	for (name = 0; name + 1 < o->n && !part_is(o, name + 1, PART_PARENS); name++)
 		;
-	if (!part_is_name(unit, o, name) || !parts_are_type(unit, o, name) ||
+	if (!part_is_name(unit, o, name) || !parts_are_type(unit, o, name) || part_ends_type(unit, o, name) ||
 	    name_is_builtin(&unit->words->all[part_word(unit, o, name)]))
 		return false;
 	if (part_is(o, name + 2, PART_BRACES)) {
@@ -381,7 +405,7 @@ static bool declare_typedef(struct unit *unit, uint32_t number, const struct out
 	if (o->n < 4 || parts_count(o, PART_BRACES) || !part_is(o, o->n - 2, PART_PARENS) ||
 	    part_word(unit, o, o->n - 1) != W_SEMICOLON)
 		return false;
-	if (part_is_name(unit, o, o->n - 3) && parts_are_type(unit, o, o->n - 3)) {
+	if (part_is_name(unit, o, o->n - 3) && parts_are_type(unit, o, o->n - 3) && !part_ends_type(unit, o, o->n - 3)) {
 		item_declares(unit, number, part_word(unit, o, o->n - 3));
 		return true;
 	}

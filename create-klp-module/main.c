@@ -15,6 +15,7 @@ const char *argp_program_version = "create-klp-module " KPATCH_VERSION;
 
 enum {
 	OPT_NO_MODVERSIONS = 256,
+	OPT_FINDINGS,
 };
 
 struct arguments {
@@ -33,6 +34,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;
+	case OPT_FINDINGS:
+		return diag_findings(arg) ? EINVAL : 0;
 	case OPT_NO_MODVERSIONS:
 		args->no_modversions = true;
 		return 0;
@@ -99,6 +102,8 @@ int main(int argc, char **argv)
 	static const struct argp_option options[] = {
 		{ "debug", 'd', NULL, 0, "Say what becomes of every livepatch relocation", 0 },
 		{ NULL, 'h', NULL, 0, "The same as --help", -1 },
+		{ "findings", OPT_FINDINGS, "FILE", 0,
+		  "Write for other programs each error, refusal and warning, with a word for the reason", 0 },
 		{ "no-modversions", OPT_NO_MODVERSIONS, NULL, 0,
 		  "The kernel has no CONFIG_MODVERSIONS: do not insist on __versions", 0 },
 		{ 0 },

@@ -48,7 +48,7 @@ static void check_count(const struct module *mod)
 	size_t n = mod->out.nsections + 4;
 
 	if (n >= SHN_LORESERVE)
-		diag_refuse("%s: %zu sections, the kernel loads at most %d; split the patch",
+		diag_refuse(REASON_LIMIT, "%s: %zu sections, the kernel loads at most %d; split the patch",
 			    mod->in.path, n, SHN_LORESERVE - 1);
 }
 

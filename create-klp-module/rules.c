@@ -58,11 +58,11 @@ static void check_limits(const struct module *mod, const struct symbol *sym)
 
 	for (int i = 0; i < 2; i++)
 		if (strlen(objects[i]) > OBJECT_NAME_MAX)
-			diag_refuse("%s: symbol %s: object name %s has %zu characters, the kernel reads %d; this object can't be patched",
+			diag_refuse(REASON_NAME_LENGTH, "%s: symbol %s: object name %s has %zu characters, the kernel reads %d; this object can't be patched",
 				    mod->in.path, sym->name, objects[i], strlen(objects[i]),
 				    OBJECT_NAME_MAX);
 	if (strlen(klp->name) > max)
-		diag_refuse("%s: symbol %s: its name has %zu characters, kernel %u.%u reads %zu; change the patch so that it does without this symbol",
+		diag_refuse(REASON_NAME_LENGTH, "%s: symbol %s: its name has %zu characters, kernel %u.%u reads %zu; change the patch so that it does without this symbol",
 			    mod->in.path, sym->name, strlen(klp->name), mod->release.major,
 			    mod->release.minor, max);
 }
@@ -142,10 +142,10 @@ static int check_klp_reloc(const struct module *mod, const struct section *sec,
 
 	/* Copied for each processor out of a section that counts as not loaded by then. */
 	if (!strcmp(sec->name, ".data..percpu"))
-		diag_refuse("%s: section %s+0x%lx: %s of %s: the kernel applies no relocations to per-CPU data; set the variable in a callback",
+		diag_refuse(REASON_PER_CPU, "%s: section %s+0x%lx: %s of %s: the kernel applies no relocations to per-CPU data; set the variable in a callback",
 			    path, sec->name, at, klp->name, klp->owner);
 	else if (early && !is_vmlinux(klp->patched))
-		diag_refuse("%s: section %s+0x%lx: %s of module %s: the kernel is done with %s before module %s is there; change the patch so that this code does without %s",
+		diag_refuse(REASON_MODULE_DEPENDENCY, "%s: section %s+0x%lx: %s of module %s: the kernel is done with %s before module %s is there; change the patch so that this code does without %s",
 			    path, sec->name, at, klp->name, klp->owner, early, klp->patched,
 			    klp->name);
 	return 0;

@@ -21,7 +21,8 @@ struct command {
 	enum { WANTS_OUTPUT = 1, WANTS_NAMES = 2 } wants;
 };
 
-extern const struct command command_symtab, command_release, command_unpack, command_struct;
+extern const struct command command_symtab, command_release, command_unpack, command_struct,
+	command_build_id, command_compiler;
 
 /* A file that appears under its name when it is complete, and not at all after a failure. */
 struct output {
@@ -35,5 +36,8 @@ int output_open(struct output *out, const char *path);
 
 /* Finish the file when RET is 0, else drop it. Returns RET, or -1 after a message. */
 int output_close(struct output *out, int ret);
+
+/* A file that is one line. Returns 0, or -1 after a message. */
+int output_line(const char *path, const char *text);
 
 #endif

@@ -17,6 +17,8 @@ static const struct command *const commands[] = {
 	&command_release,
 	&command_unpack,
 	&command_struct,
+	&command_build_id,
+	&command_compiler,
 	NULL,
 };
 
@@ -117,7 +119,9 @@ int main(int argc, char **argv)
 		"  symtab FILE          the symbols that the running kernel knows of FILE\n"
 		"  release FILE         its kernel release\n"
 		"  unpack FILE          the ELF file in it\n"
-		"  struct FILE NAME...  sizes of structures of a kernel\n";
+		"  struct FILE NAME...  sizes of structures of a kernel\n"
+		"  build-id FILE        its build ID\n"
+		"  compiler FILE        what it was compiled with\n";
 	static const struct argp argp = {
 		.parser = parse_option,
 		.args_doc = "SUBCOMMAND FILE [NAME...]",

@@ -72,3 +72,13 @@ int output_close(struct output *out, int ret)
 	forget(out);
 	return ret;
 }
+
+int output_line(const char *path, const char *text)
+{
+	struct output out;
+
+	if (output_open(&out, path))
+		return -1;
+	fprintf(out.stream, "%s\n", text);
+	return output_close(&out, 0);
+}

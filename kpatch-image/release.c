@@ -6,22 +6,16 @@
 
 static int run(const struct command_line *line)
 {
-	struct output out;
 	struct image img;
 	int ret;
 
 	if (image_open(&img, line->file))
 		return -1;
-	if (img.release) {
-		ret = output_open(&out, line->output);
-		if (!ret) {
-			fprintf(out.stream, "%s\n", img.release);
-			ret = output_close(&out, 0);
-		}
-	} else {
+	if (img.release)
+		ret = output_line(line->output, img.release);
+	else
 		ret = diag_error("%s: it doesn't tell its kernel release; name the release yourself",
 				 line->file);
-	}
 	image_close(&img);
 	return ret;
 }

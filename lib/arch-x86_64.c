@@ -73,6 +73,8 @@ static const struct arch_table tables[] = {
 	{ ".printk_index", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	{ ".discard*", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	{ ".ibt_endbr_seal", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
+	/* Which tracepoints are used: a check while the kernel is built, which drops it. */
+	{ "__tracepoint_check", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	/* Of the padding in front of functions; ftrace does not read it on this architecture. */
 	{ "__patchable_function_entries", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
 	{ ".llvm_addrsig", TABLE_DROPPED, NULL, NULL, 0, .what = NULL },
@@ -194,49 +196,103 @@ static bool decode(const struct section *sec, uint64_t at, uint64_t end, ZydisDe
 		ZydisDecoderDecodeInstruction(&decoder, NULL, sec->data + at, end - at, insn));
 }
 
-int arch_pcrel_end(const struct section *sec, uint64_t *start, uint64_t offset)
+/* The instruction that offset is in, *start being where one at or before it starts: as for arch_pcrel_end(). */
+static bool find_instruction(const struct section *sec, uint64_t *start, uint64_t offset, ZydisDecodedInstruction *insn)
 {
-	ZydisDecodedInstruction insn;
-	uint64_t at = *start;
-
-	while (at < offset) {
+	for (uint64_t at = *start; at <= offset;) {
 		*start = at;
-		if (!decode(sec, at, sec->size, &insn)) {
+		if (!decode(sec, at, sec->size, insn)) {
 			at++;
 			continue;
 		}
-		if (at + insn.length > offset)
-			return insn.raw.disp.size == 32 && at + insn.raw.disp.offset == offset ?
-				       (int)(at + insn.length - offset) : -1;
-		at += insn.length;
+		if (at + insn->length > offset)
+			return true;
+		at += insn->length;
 	}
-	return -1;
+	return false;
 }
 
-void arch_find_branches(const struct section *sec, uint64_t start, uint64_t end,
-			void (*fn)(void *arg, uint64_t field, unsigned int width, uint64_t target),
-			void *arg)
+int arch_pcrel_end(const struct section *sec, uint64_t *start, uint64_t offset)
+{
+	ZydisDecodedInstruction insn;
+
+	if (!find_instruction(sec, start, offset, &insn) || insn.raw.disp.size != 32 || *start + insn.raw.disp.offset != offset)
+		return -1;
+	return (int)(*start + insn.length - offset);
+}
+
+/* rdi, rsi, rdx, rcx, r8, r9 for arguments, rax for what is returned. */
+static bool is_passing(unsigned int reg)
+{
+	return reg <= 2 || (reg >= 6 && reg <= 9);
+}
+
+/* Is its memory operand on the stack, as far as that can be seen? Kernels with frame pointers reach it by rbp. */
+static bool is_on_stack(const ZydisDecodedInstruction *insn)
+{
+	unsigned int base = insn->raw.modrm.rm;
+
+	if (base == 4)
+		base = insn->raw.sib.base;
+	return !insn->raw.rex.B && (base == 4 || (base == 5 && insn->raw.modrm.mod));
+}
+
+enum address_use arch_address_use(const struct section *sec, uint64_t *start, uint64_t offset)
+{
+	ZydisDecodedInstruction insn;
+	unsigned int reg;
+	bool has_modrm;
+
+	if (!sec->data || !find_instruction(sec, start, offset, &insn))
+		return ADDRESS_REACHED;
+	has_modrm = insn.attributes & ZYDIS_ATTRIB_HAS_MODRM;
+	if (insn.mnemonic == ZYDIS_MNEMONIC_LEA) {
+		reg = insn.raw.modrm.reg | insn.raw.rex.R << 3;
+		return insn.raw.modrm.rm == 5 && !insn.raw.modrm.mod && is_passing(reg) ? ADDRESS_PASSED : ADDRESS_REACHED;
+	}
+	if (!insn.raw.imm[0].size || *start + insn.raw.imm[0].offset != offset ||
+	    (insn.mnemonic != ZYDIS_MNEMONIC_MOV && insn.mnemonic != ZYDIS_MNEMONIC_CMP))
+		return ADDRESS_REACHED;
+	if (has_modrm && insn.raw.modrm.mod != 3) {
+		if (is_on_stack(&insn))
+			return ADDRESS_REACHED;
+		return insn.mnemonic == ZYDIS_MNEMONIC_CMP ? ADDRESS_COMPARED : ADDRESS_STORED;
+	}
+	reg = (has_modrm ? insn.raw.modrm.rm : insn.opcode & 7) | insn.raw.rex.B << 3;
+	if (insn.mnemonic == ZYDIS_MNEMONIC_CMP)
+		return ADDRESS_MATCHED;
+	return is_passing(reg) ? ADDRESS_PASSED : ADDRESS_REACHED;
+}
+
+void arch_find_outward(const struct section *sec, uint64_t start, uint64_t end,
+		       void (*fn)(void *arg, const struct reloc *r, unsigned int width), void *arg)
 {
 	ZydisDecodedInstruction insn;
 
 	for (uint64_t at = start; at < end;) {
-		uint64_t target;
+		struct reloc r = { 0 };
+		unsigned int width = 0;
+		uint64_t next, target = 0;
 
 		if (!decode(sec, at, end, &insn)) {
 			at++;
 			continue;
 		}
-		target = at + insn.length + (uint64_t)insn.raw.imm[0].value.s;
-		if (insn.raw.imm[0].is_relative && (target < start || target >= end) &&
-		    target <= sec->size)
-			fn(arg, at + insn.raw.imm[0].offset, insn.raw.imm[0].size / 8, target);
-		at += insn.length;
+		next = at + insn.length;
+		if (insn.raw.imm[0].is_relative) {
+			r = (struct reloc){ .offset = at + insn.raw.imm[0].offset, .type = R_X86_64_PLT32 };
+			width = insn.raw.imm[0].size / 8;
+			target = next + (uint64_t)insn.raw.imm[0].value.s;
+		} else if (insn.attributes & ZYDIS_ATTRIB_HAS_MODRM && !insn.raw.modrm.mod && insn.raw.modrm.rm == 5) {
+			r = (struct reloc){ .offset = at + insn.raw.disp.offset, .type = R_X86_64_PC32 };
+			width = insn.raw.disp.size / 8;
+			target = next + (uint64_t)insn.raw.disp.value;
+		}
+		r.addend = (int64_t)(target - (next - r.offset));
+		if (width && (target < start || target >= end) && target <= sec->size)
+			fn(arg, &r, width);
+		at = next;
 	}
-}
-
-uint32_t arch_branch_reloc(void)
-{
-	return R_X86_64_PLT32;
 }
 
 /*

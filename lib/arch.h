@@ -73,6 +73,18 @@ bool arch_is_branch(const struct section *sec, const struct reloc *r);
 /* Can the relocated field yield an address that is not accessed, as of the end of an array? */
 bool arch_takes_address(const struct section *sec, const struct reloc *r);
 
+/* What an instruction does with an address that is one of its operands. */
+enum address_use {
+	ADDRESS_REACHED,	/* nothing: what is at that address, or near it, is read, written or called */
+	ADDRESS_STORED,		/* puts it into memory, other than the stack */
+	ADDRESS_COMPARED,	/* compares it with what is in such memory */
+	ADDRESS_MATCHED,	/* compares it with a register */
+	ADDRESS_PASSED,		/* puts it into a register that arguments or results are passed in */
+};
+
+/* Of the field at offset; *start is as for arch_pcrel_end(). */
+enum address_use arch_address_use(const struct section *sec, uint64_t *start, uint64_t offset);
+
 /* Does the code at this offset of sec begin with the mark without which a call through a pointer is a trap? */
 bool arch_has_landing_mark(const struct section *sec, uint64_t offset);
 
@@ -85,16 +97,12 @@ bool arch_has_landing_mark(const struct section *sec, uint64_t offset);
 int arch_pcrel_end(const struct section *sec, uint64_t *start, uint64_t offset);
 
 /*
- * The assembler resolves branches between functions of one section by itself. Calls fn for each
- * direct branch in [start, end) that leaves this range and has no relocation: with the place and
- * the width of its displacement and the target's offset in the section.
+ * The assembler resolves what leads from one function to another of the same section by itself. Calls fn for each
+ * direct branch and each operand in [start, end) that leaves this range: with the relocation that would do the same,
+ * its addend counting from the start of the section, and with the width of the field. There may be one already.
  */
-void arch_find_branches(const struct section *sec, uint64_t start, uint64_t end,
-			void (*fn)(void *arg, uint64_t field, unsigned int width, uint64_t target),
-			void *arg);
-
-/* The relocation type that does to a displacement what the assembler did. */
-uint32_t arch_branch_reloc(void);
+void arch_find_outward(const struct section *sec, uint64_t start, uint64_t end,
+		       void (*fn)(void *arg, const struct reloc *r, unsigned int width), void *arg);
 
 /*
  * The entry of a table at offset: does its second relocated field refer to nothing? An alternative of

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Diagnostics; see diag.h. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +14,13 @@ static const char *program = "kpatch";
 static unsigned int refusals;
 static bool be_quiet;
 static bool be_verbose;
+static FILE *findings;	/* for other programs; NULL: not wanted */
+
+static const char *const reason_words[] = {
+#define REASON_WORD(id, word) [REASON_##id] = word,
+	KPATCH_REASONS(REASON_WORD)
+#undef REASON_WORD
+};
 
 void diag_init(const char *argv0)
 {
@@ -22,6 +30,12 @@ void diag_init(const char *argv0)
 	refusals = 0;
 }
 
+int diag_findings(const char *path)
+{
+	findings = fopen(path, "we");
+	return findings ? 0 : diag_error("%s: %s; can the directory be written?", path, strerror(errno));
+}
+
 static void print(FILE *out, const char *kind, const char *fmt, va_list ap)
 {
 	fprintf(out, "%s: %s", program, kind);
@@ -29,23 +43,62 @@ static void print(FILE *out, const char *kind, const char *fmt, va_list ap)
 	fputc('\n', out);
 }
 
+static void *checked(void *p)
+{
+	if (!p) {
+		fprintf(stderr, "%s: error: out of memory; free some or add swap\n", program);
+		exit(EXIT_ERROR);
+	}
+	return p;
+}
+
+static char *format(const char *fmt, va_list ap)
+{
+	char *text;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	return checked(text);
+}
+
+/* It may hold a name from a damaged file: what would end the field is left out. */
+static void note(const char *severity, const char *reason, char *text)
+{
+	if (!findings)
+		return;
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
+	fprintf(findings, "%s\t%s\t%s\n", severity, reason, text);
+	fflush(findings);
+}
+
+/* Text is freed. */
+static void say(const char *severity, const char *reason, char *text)
+{
+	fprintf(stderr, "%s: %s: %s\n", program, severity, text);
+	note(severity, reason, text);
+	free(text);
+}
+
 int diag_error(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	print(stderr, "error: ", fmt, ap);
+	say("error", reason_words[REASON_INPUT], format(fmt, ap));
 	va_end(ap);
 	return -1;
 }
 
-static void *checked(void *p)
+int diag_fault(enum reason reason, const char *fmt, ...)
 {
-	if (!p) {
-		diag_error("out of memory; free some or add swap");
-		exit(EXIT_ERROR);
-	}
-	return p;
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("error", reason_words[reason], format(fmt, ap));
+	va_end(ap);
+	return -1;
 }
 
 /* The same reason may be met at several places of one function: once is enough. */
@@ -66,20 +119,33 @@ static bool said_before(const char *text)
 	return false;
 }
 
-void diag_refuse(const char *fmt, ...)
+bool diag_refuse(enum reason reason, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = format(fmt, ap);
 	va_end(ap);
-	checked(text);
-	if (!said_before(text)) {
-		refusals++;
-		fprintf(stderr, "%s: refused: %s\n", program, text);
+	if (said_before(text)) {
+		free(text);
+		return false;
 	}
+	refusals++;
+	say("refused", reason_words[reason], text);
+	return true;
+}
+
+void diag_detail(const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = format(fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "    %s\n", text);
+	note("detail", "-", text);
 	free(text);
 }
 
@@ -88,7 +154,7 @@ void diag_warn(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	print(stderr, "warning: ", fmt, ap);
+	say("warning", "-", format(fmt, ap));
 	va_end(ap);
 }
 
@@ -147,11 +213,10 @@ char *xstrdup(const char *s)
 char *xasprintf(const char *fmt, ...)
 {
 	va_list ap;
-	char *s = NULL;
+	char *s;
 
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0)
-		s = NULL;
+	s = format(fmt, ap);
 	va_end(ap);
-	return checked(s);
+	return s;
 }

@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#include "reason.h"
+
 /* Exit codes of all commands; documented in their man pages. */
 enum {
 	EXIT_DONE = 0,		/* the output was written */
@@ -26,11 +28,17 @@ void diag_init(const char *argv0);
 /* Print "PROGRAM: error: ..." on standard error. Returns -1, always. */
 int diag_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same, where the report has a word for the reason: those of diag_error() are "input". */
+int diag_fault(enum reason reason, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /*
- * Print "PROGRAM: refused: ..." and count it. Returns nothing: a pass goes on after a refusal, so
- * that the author of the patch sees all of them in one run.
+ * Print "PROGRAM: refused: ..." and count it, once for each text. A pass goes on after a refusal, so
+ * that the author of the patch sees all of them in one run. Returns whether it was new.
  */
-void diag_refuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+bool diag_refuse(enum reason reason, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Print a line of details behind a message, indented. */
+void diag_detail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Print "PROGRAM: warning: ...". */
 void diag_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -45,6 +53,12 @@ void diag_set_debug(bool debug);
 
 /* Number of diag_refuse() calls so far. */
 unsigned int diag_refusals(void);
+
+/*
+ * From now on write each error, refusal and warning to a file, too, for other programs: a line with severity, reason
+ * (reason.h; "-" for warnings) and text, with tabs between them. Returns 0, or -1 after a message.
+ */
+int diag_findings(const char *path);
 
 /* malloc and friends that report failure and exit(EXIT_ERROR): nothing sensible can follow. */
 void *xcalloc(unsigned long n, unsigned long size);

@@ -274,7 +274,8 @@ static void *read_file(const char *path, size_t *size)
 		diag_error("%s: %s; is the path right?", path, strerror(errno));
 		goto out;
 	}
-	image = xcalloc(st.st_size, 1);
+	/* Behind its end is a zero, so that every string in it ends, whatever libraries look at. */
+	image = xcalloc(st.st_size + 1, 1);
 	while (*size < (size_t)st.st_size) {
 		n = read(fd, image + *size, st.st_size - *size);
 		if (n < 0 && errno == EINTR)
@@ -317,6 +318,21 @@ int elf_file_open_memory(struct elf_file *file, const char *path, void *data, si
 	elf_version(EV_CURRENT);
 	file->elf = elf_memory(data, size);
 	return read_all(file);
+}
+
+size_t section_first_reloc(const struct section *s, uint64_t off)
+{
+	size_t lo = 0, hi = s->nrelocs;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->relocs[mid].offset < off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 void elf_file_close(struct elf_file *file)

@@ -20,6 +20,7 @@ struct symbol;
 struct reloc {
 	uint64_t offset;	/* in the section that is relocated */
 	uint32_t type;		/* R_X86_64_... */
+	uint8_t address_use;	/* enum address_use; set by create-diff-object where it is asked for */
 	struct symbol *sym;
 	int64_t addend;
 	/* Set by create-diff-object: what the relocation means, whatever symbol it is spelled with. */
@@ -84,6 +85,9 @@ int elf_file_open(struct elf_file *file, const char *path);
 /* The same for a file that is in memory already and stays there; path is for messages. */
 int elf_file_open_memory(struct elf_file *file, const char *path, void *data, size_t size);
 void elf_file_close(struct elf_file *file);
+
+/* The index of the first relocation at OFF or behind it; nrelocs: none. */
+size_t section_first_reloc(const struct section *s, uint64_t off);
 
 /* The first section of that name, or NULL. */
 struct section *elf_file_section(const struct elf_file *file, const char *name);

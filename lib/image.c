@@ -272,8 +272,8 @@ static int name_module(struct image *img)
 	return 0;
 }
 
-/* The release in "Linux version 6.1.0-56-cloud-amd64 (builder@host) (gcc-12 ...". */
-static char *banner_release(const struct image *img)
+/* "6.1.0-56-cloud-amd64 (builder@host) (gcc-12 ...": behind "Linux version ", which formats say, too. */
+const char *image_banner(const struct image *img)
 {
 	static const char start[] = "Linux version ";
 
@@ -290,12 +290,22 @@ static char *banner_release(const struct image *img)
 			release = word_at(p, end - p);
 			if (release && *release >= '0' && *release <= '9' &&
 			    (size_t)(end - p) > strlen(release) + 2 &&
-			    !memcmp(p + strlen(release), " (", 2))
-				return release;
+			    !memcmp(p + strlen(release), " (", 2) &&
+			    memchr(p, '\0', end - p)) {
+				free(release);
+				return (const char *)p;
+			}
 			free(release);
 		}
 	}
 	return NULL;
+}
+
+static char *banner_release(const struct image *img)
+{
+	const char *banner = image_banner(img);
+
+	return banner ? strndup(banner, strcspn(banner, " ")) : NULL;
 }
 
 int image_open(struct image *img, const char *path)

@@ -41,6 +41,9 @@ int image_open(struct image *img, const char *path);
 /* Accepts a half-built or closed image. */
 void image_close(struct image *img);
 
+/* What follows "Linux version " in the banner of a kernel, a string inside of the image; NULL: it has none. */
+const char *image_banner(const struct image *img);
+
 /* The first section of that name; NULL when there is none. */
 const struct image_section *image_section(const struct image *img, const char *name);
 

@@ -43,9 +43,11 @@ static int get_sym(const struct symtab *st, const struct image *img, size_t i, E
 {
 	memcpy(sym, st->syms + i * sizeof(*sym), sizeof(*sym));
 	if (sym->st_name >= st->names_size ||
-	    !image_name_ends(st->names + sym->st_name, st->names_size - sym->st_name))
-		return diag_error("%s: symbol %zu: its name is damaged; get the file again",
-				  img->path, i);
+	    !image_name_ends(st->names + sym->st_name, st->names_size - sym->st_name)) {
+		diag_error("%s: symbol %zu: its name is damaged; get the file again",
+			   img->path, i);
+		return -1;
+	}
 	*name = st->names + sym->st_name;
 	return 0;
 }

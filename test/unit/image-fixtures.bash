@@ -141,7 +141,7 @@ kallsyms()
 		# Something in front, so that nothing is found by being first.
 		print "\t.asciz \"Linux version %s (%s)\"\n\t.fill 100, 4, 1"
 		print "\t.asciz \"Linux version 5.0.0-other without a builder\""
-		print "\t.asciz \"Linux version 6.1.0-fake (builder@host) #1\""
+		print "\t.asciz \"Linux version 6.1.0-fake (builder (of it)@host) (gcc-12 (Debian 12.2.0-14, patched) 12.2.0, GNU ld (GNU Binutils) 2.40) #1 SMP\""
 		if (layout == "6.1") { offsets(); base() }
 		names()
 		if (layout == "6.1") seqs()

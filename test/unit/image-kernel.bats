@@ -139,6 +139,23 @@ same_syms()
 	[ "$(kpatch-image release vmlinux)" = 6.1.0-fake ]
 }
 
+@test "a kernel says in its banner what it was compiled with, a module in its comment" {
+	vmlinux 6.1
+	[ "$(kpatch-image compiler vmlinux)" = "gcc-12 (Debian 12.2.0-14, patched) 12.2.0" ]
+	bzimage lz4
+	[ "$(kpatch-image compiler vmlinuz)" = "gcc-12 (Debian 12.2.0-14, patched) 12.2.0" ]
+	vmlinux none
+	run -1 --separate-stderr kpatch-image compiler vmlinux
+	[ "$stderr" = "kpatch-image: error: vmlinux: it doesn't tell its compiler" ]
+	module m
+	objcopy --remove-section .comment m.ko
+	run -1 --separate-stderr kpatch-image compiler m.ko
+	[ "$stderr" = "kpatch-image: error: m.ko: it doesn't tell its compiler" ]
+	printf '\0GCC: (Debian 12.2.0-14) 12.2.0\0GCC: other\0' > comment
+	objcopy --add-section .comment=comment m.ko
+	[ "$(kpatch-image compiler m.ko)" = "GCC: (Debian 12.2.0-14) 12.2.0" ]
+}
+
 @test "structure sizes come from BTF, and only what the kernel has is listed" {
 	btf
 	vmlinux 6.1 btf.o

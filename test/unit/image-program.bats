@@ -16,7 +16,7 @@ setup()
 	run -0 kpatch-image --version
 	[[ $output == "kpatch-image "[0-9]* ]]
 	run -0 kpatch-image --help
-	for command in symtab release unpack struct; do
+	for command in symtab release unpack struct build-id compiler; do
 		[[ $output == *"  $command FILE"* ]]
 		[[ $(kpatch-image $command --help) == "Usage: kpatch-image $command "* ]]
 	done
@@ -115,7 +115,7 @@ checked_program()
 	"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE '-DKPATCH_VERSION="0"' -I"$TOP/lib" -O1 -g1 \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		"$TOP"/kpatch-image/*.c "$TOP"/lib/*.c \
-		-o checked -lelf -lZydis -llz4 -lzstd -llzma -lz -lbpf
+		-o checked -lelf -lZydis -lcapstone -llz4 -lzstd -llzma -lz -lbpf
 }
 
 # survive FILE: symtab of it works or fails with one line; anything else, a hang included, is a bug.
@@ -188,4 +188,39 @@ survive()
 	kpatch-image symtab odd.ko | diff - expected
 	checked_program
 	./checked symtab odd.ko | diff - expected
+}
+
+@test "the build ID is found among other notes, and its lack is an error" {
+	cat > note.s <<-'EOT'
+		.section .modinfo, "a"
+		.asciz "name=note"
+		.section .gnu.linkonce.this_module, "aw"
+		.skip 64
+		.section .note.other, "a", @note
+		.long 6, 3, 3
+		.asciz "Other"
+		.balign 4
+		.byte 1, 2, 3
+		.balign 4
+		.long 4, 4, 1
+		.asciz "GNU"
+		.byte 9, 9, 9, 9
+		.section .note.id, "a", @note
+		.long 4, 5, 3
+		.asciz "GNU"
+		.byte 0, 0xab, 0xcd, 0xef, 0x10
+		.balign 4
+	EOT
+	as -o note.o note.s
+	run -0 kpatch-image build-id note.o
+	[ "$output" = "00abcdef10" ]
+	[[ $(readelf -n note.o) == *"Build ID: $output"* ]]
+	objcopy --remove-section=.note.id note.o none.o
+	run -1 --separate-stderr kpatch-image build-id none.o
+	[ "$stderr" = "kpatch-image: error: none.o: has no build ID; it was linked without --build-id" ]
+	# A note that ends behind its section.
+	sed 's/4, 5, 3/4, 500, 3/' note.s > long.s
+	as -o long.o long.s
+	run -1 --separate-stderr kpatch-image build-id long.o
+	[ "$stderr" = "kpatch-image: error: long.o: has no build ID; it was linked without --build-id" ]
 }

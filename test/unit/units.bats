@@ -126,7 +126,17 @@ differ()
 		'int __snprintf_chk(char a[N]);' 'extern int v, w = N;' 'typedef int t; static t (v) = N;' 'int f(a) int a; { return N; }'; do
 		differ "$USER${what//N/1}" "$USER${what//N/2}"
 	done
+	# Of a pragma, only what it says about warnings ends with the function that it is in.
+	differ 'static inline int f(void)\n{\n\treturn 1;\n}\nstruct s { char a; int b; };\nint u = sizeof(struct s);' \
+		'static inline int f(void)\n{\n#pragma pack(1)\n\treturn 1;\n}\nstruct s { char a; int b; };\nint u = sizeof(struct s);'
+	differ 'struct q {\nint a;\n};\nstruct s { char a; int b; };\nint u = sizeof(struct s);' \
+		'struct q {\n#pragma pack(1)\nint a;\n};\nstruct s { char a; int b; };\nint u = sizeof(struct s);'
+	same "${USER}static inline int f(void)\n{\n\treturn 1;\n}" \
+		"${USER}static inline int f(void)\n{\n#pragma GCC diagnostic ignored \"-Wall\"\n\treturn 1;\n}"
 	# A variable in parentheses is no function.
+	differ 'int u;' 'int u; unsigned long (v);'
+	differ 'struct s { int a; }; int u;' 'struct s { int a; }; int u; struct s (v);'
+	differ 'typedef unsigned int (t); t v;' 'typedef unsigned char (t); t v;'
 	differ 'typedef int t; static t (v); int u(void) { return v; }' 'typedef long t; static t (v); int u(void) { return v; }'
 }
 
