@@ -16,9 +16,11 @@ CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wno-unused-parameter
 KCFLAGS	:= -std=gnu11 -D_GNU_SOURCE -DKPATCH_VERSION='"$(VERSION)"' -Ilib $(WARN)
 LIBS	:= -lelf -ldw -lZydis -llz4 -lzstd -llzma -lz -lbpf
+LIBS_create-diff-object := -lcapstone
+LIBS_kpatch-report := -ljson-c
 
 # Each program is a directory: all its *.c files, linked with lib/.
-PROGRAMS := create-diff-object create-klp-module kpatch-image compare-units
+PROGRAMS := create-diff-object create-klp-module kpatch-image compare-units kpatch-report
 LIB	:= lib/libkpatch.a
 OBJS	= $(patsubst %.c,%.o,$(wildcard $(1)/*.c))
 
@@ -27,7 +29,7 @@ all: $(foreach p,$(PROGRAMS),$(p)/$(p))
 
 define program_rule
 $(1)/$(1): $$(call OBJS,$(1)) $$(LIB)
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) $$(LIBS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
@@ -65,24 +67,51 @@ check-unit: all
 check-integration: all
 	@test/run test/integration
 
-# Breaks the shadow core in every way that matters and sees that the tests notice: half an hour.
+# The page of --html in a browser, which is installed for it.
+.PHONY: check-page
+check-page: all
+	@test/deps page
+	@bats test/page/page.bats
+
+# A kernel of one's own, built for it, and signatures: ten minutes, and ten more when that kernel is built.
+.PHONY: check-own
+check-own: all
+	@test/deps kernel test archive
+	@bats -T test/own/own.bats
+
+# The kernel's own tests of livepatches, beside one of ours: ten minutes.
+.PHONY: check-selftests
+check-selftests: all
+	@test/deps build kernel test archive
+	@bats -T test/selftests/selftests.bats
+
+# Debian's kernels of other flavours: half an hour or more for each.
+.PHONY: check-flavours
+check-flavours: all
+	@test/deps kernel test archive
+	@test/flavours $(FLAVOURS)
+
+# The same on Debian 13, in a chroot that debootstrap makes: as root, three quarters of an hour.
+.PHONY: check-trixie
+check-trixie:
+	@test/trixie/check
+
+# Breaks the shadow core in every way that matters and sees that the tests notice: half an hour or more.
 mutants: all
 	@test/mutants
 
-# The store joined and left thousands of times, while all calls run, and while real livepatches come and go: half an hour to an hour.
-SOAK_CYCLES ?= 1000
-SOAK_REAL ?= 50
-
+# Shadow variables for hours, on three kernels, one of which is built for it; the head of test/soak says how much.
+# And builds that are killed at each command: a quarter of an hour.
 soak: all
-	@SHADOW_CYCLES=$(SOAK_CYCLES) SHADOW_REAL_CYCLES=$(SOAK_REAL) SHADOW_TIMEOUT=7200 \
-		bats -T -f 'all calls|again and again' test/integration/shadow-store.bats test/integration/shadow-life.bats
+	@test/soak
+	@KPATCH_EACH=1 bats -T -f 'each command' test/unit/driver-disturbed.bats
 
 bench: all
 	@test/bench/run
 
-# Needs an older version of the source that the archive still has.
+# Real fixes: what one version of the source changed in another one that the archive still has, too. An hour or more.
 corpus: all
-	@test/corpus/run $(or $(OLD),6.1.187-1)
+	@test/corpus/run -b -n 220 -H 30 -t doc/corpus.md $(or $(NEW),6.1.187-1) $(or $(OLD),6.1.0-50-cloud-amd64)
 
 # ---- fuzzing: needs clang and libclang-rt-dev, unlike the short run of "make check" ----
 
@@ -108,7 +137,7 @@ CPPCHECK_SUPPRESS := $(addprefix --suppress=,missingInclude missingIncludeSystem
 .PHONY: lint
 lint:
 	shellcheck -x $(SHELL_FILES)
-	shellcheck -x -S warning -e $(BATS_SUPPRESS) test/unit/*.bats test/integration/*.bats
+	shellcheck -x -S warning -e $(BATS_SUPPRESS) test/unit/*.bats test/integration/*.bats test/page/*.bats test/own/*.bats test/selftests/*.bats test/trixie/*.bats
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 		$(CPPCHECK_SUPPRESS) -Ilib lib $(PROGRAMS)
 
@@ -135,6 +164,7 @@ install: all
 	for p in $(PROGRAMS); do ln -sf '$(LIBEXECDIR)'/$$p '$(DESTDIR)$(BINDIR)'/$$p; done
 	$(INSTALL) -m 644 kmod/*.in '$(DESTDIR)$(DATADIR)/kmod'
 	$(INSTALL) -m 644 kmod/core/* '$(DESTDIR)$(DATADIR)/kmod/core'
+	$(INSTALL) -m 644 doc/report.schema.json '$(DESTDIR)$(DATADIR)'
 	$(INSTALL) -m 644 include/*.h '$(DESTDIR)$(DATADIR)/include'
 	$(INSTALL) -m 644 $(MANPAGES) '$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 644 $(MANPAGES7) '$(DESTDIR)$(MANDIR)/man7'

@@ -7,9 +7,9 @@
  * - Integers of one size agree, signed or not, char or not, and so do enumerations and integers: the
  *   representation is the same. A bool is no integer of its size: it holds 0 and 1 only.
  * - Two enumerations must have some enumerator in common, and each of those must have the same value: others
- *   may be added. Only the greatest, if it counts the others (NR_STATES is one more than they), may have another value if it
- *   is the same one on both sides, greater than each other one, and there are more in common. That a variable holds
- *   the count itself, and means none of them, is not seen.
+ *   may be added, but not with the value of one that is gone. Only the greatest, if it counts the others (NR_STATES is
+ *   one more than they), may have another value if it is the same one on both sides, greater than each other one,
+ *   and there are more in common. That a variable holds the count itself, and means none of them, is not seen.
  * - Structures and unions agree if their members do: names, places, widths, types. Their tags may differ.
  * - Behind a pointer, structures and unions are known by their tags. Objects of the kernel that are not
  *   variables of this file are another matter, and often one side of the diff has only the declaration.
@@ -48,7 +48,7 @@ static bool same_name(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : !a && !b;
 }
 
-/* Two parts of the same name that should be equal. */
+/* Two parts of the same name, or enumerators of the same value, that should be equal. */
 struct change {
 	const struct part *was, *is;
 };
@@ -89,35 +89,68 @@ static const struct part *greatest(const struct type *t)
 	return top && is_count(top) && (!second || top->value == second->value + 1) ? top : NULL;
 }
 
-/* Both lists are in the order of the source, so that what is looked for mostly comes next. */
+/*
+ * The enumerator of t that is called so; NULL: none. Both lists are in the order of the source, so that what is looked
+ * for mostly comes next, at *next.
+ */
+static const struct part *find_enumerator(const struct type *t, const char *name, size_t *next, unsigned long *steps)
+{
+	for (size_t n = 0; n < t->nparts && *steps; n++, --*steps) {
+		const struct part *p = &t->parts[(*next)++ % t->nparts];
+
+		if (same_name(p->name, name))
+			return p;
+	}
+	return NULL;
+}
+
+/* x of enumeration a is not in b. The new one that has its value there, if none of the old ones does; or NULL. */
+static const struct part *successor(const struct type *a, const struct type *b, const struct part *x,
+				    unsigned long *steps)
+{
+	const struct part *found = NULL;
+	size_t next = 0;
+
+	for (size_t i = 0; i < b->nparts && *steps; i++, --*steps) {
+		if (b->parts[i].value != x->value)
+			continue;
+		if (find_enumerator(a, b->parts[i].name, &next, steps))
+			return NULL;
+		found = &b->parts[i];
+	}
+	return found;
+}
+
 static bool enumerators_agree(const struct type *a, const struct type *b, unsigned long *steps,
 			      struct change *change)
 {
 	const struct part *last = greatest(a), *new_last = greatest(b);
+	struct change taken_over = { 0 };
 	bool common = false;
 	size_t next = 0;
 
 	if (!a->nparts || !b->nparts)
 		return true;
-	for (size_t i = 0; i < a->nparts; i++)
-		for (size_t n = 0; n < b->nparts; n++, next++) {
-			const struct part *x = &a->parts[i], *y = &b->parts[next % b->nparts];
+	for (size_t i = 0; i < a->nparts && *steps; i++) {
+		const struct part *x = &a->parts[i], *y = find_enumerator(b, x->name, &next, steps), *z;
 
-			if (!*steps)
-				return false;
-			--*steps;
-			if (!same_name(x->name, y->name))
-				continue;
-			if (x->value == y->value)
-				common = true;
-			else
-				*change = (struct change){ x, y };
-			if (x->value != y->value && (x != last || y != new_last))
-				return false;
-			next++;
-			break;
+		if (!y) {
+			z = x == last ? NULL : successor(a, b, x, steps);
+			if (z)
+				taken_over = (struct change){ x, z };
+			continue;
 		}
-	return common;
+		if (x->value == y->value) {
+			common = true;
+			continue;
+		}
+		*change = (struct change){ x, y };
+		if (x != last || y != new_last)
+			return false;
+	}
+	if (common && taken_over.was)
+		*change = taken_over;
+	return *steps && common && !taken_over.was;
 }
 
 /* What is not done after that many steps was made to take forever. */
@@ -326,6 +359,17 @@ char *member_title(const struct part *p)
 	return text;
 }
 
+char *member_declaration(const struct part *p)
+{
+	char *text = declare(p->type, p->name ? p->name : "", 8), *bits;
+
+	if (!p->width)
+		return text;
+	bits = xasprintf("%s : %lu", text, (unsigned long)p->width);
+	free(text);
+	return bits;
+}
+
 static char *difference(struct type *a, struct type *b, unsigned long *steps);
 
 /* What differs between x of structure a, and y, which is called the same; NULL: nothing. */
@@ -380,11 +424,20 @@ static char *enumerators_difference(const struct type *a, const struct type *b, 
 	struct change change = { 0 };
 	char *of, *other, *text = NULL;
 
-	if (enumerators_agree(a, b, steps, &change) || !*steps)
-		return NULL;
+	if (enumerators_agree(a, b, steps, &change) || !*steps) {
+		if (!*steps || a->size == b->size || a->tag != DW_TAG_enumeration_type || b->tag != a->tag)
+			return NULL;
+		of = type_title(a);
+		text = xasprintf("%s was %lu bytes long, is %lu", of, (unsigned long)a->size, (unsigned long)b->size);
+		free(of);
+		return text;
+	}
 	of = type_title(a);
 	other = type_title(b);
-	if (change.was && change.was->name)
+	if (change.was && change.was->name && change.is->name && strcmp(change.was->name, change.is->name))
+		text = xasprintf("%s: %ld was %s, is %s", of, (long)change.was->value, change.was->name,
+				 change.is->name);
+	else if (change.was && change.was->name)
 		text = xasprintf("%s: %s was %ld, is %ld", of, change.was->name, (long)change.was->value,
 				 (long)change.is->value);
 	else if (!change.was && !strcmp(of, other))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pass cut_into_atoms(): cut the sections of an object into atoms, and find out which atom each relocation
- * means, whatever symbol it is spelled with.
+ * Pass cut_into_atoms(): cut the sections of an object into atoms. Which atom each relocation means, targets.c finds
+ * out.
  */
 #include <stdlib.h>
 
@@ -133,18 +133,10 @@ static int by_place(const void *x, const void *y)
 	return a->index < b->index ? -1 : 1;
 }
 
-static bool has_reloc_between(const struct section *sec, uint64_t from, uint64_t to)
+bool has_reloc_between(const struct section *sec, uint64_t from, uint64_t to)
 {
-	size_t lo = 0, hi = sec->nrelocs;
+	size_t lo = section_first_reloc(sec, from);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (sec->relocs[mid].offset < from)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return lo < sec->nrelocs && sec->relocs[lo].offset < to;
 }
 
@@ -250,8 +242,7 @@ static int cut_evenly(const struct elf_file *file, struct section *sec, uint64_t
 	return 0;
 }
 
-/* Size of the entries of a table in the target kernel; 0 after a message. */
-static unsigned int entry_size(const struct diff *d, const struct section *sec)
+unsigned int entry_size(const struct diff *d, const struct section *sec)
 {
 	const struct arch_table *t = sec->table;
 	const char *env;
@@ -329,7 +320,7 @@ static void cut_pool(struct elf_file *file, struct section *pool)
 			if (r->sym->sec != pool)
 				continue;
 			/* What describes the pool itself (ORC, returns) does not start a piece. */
-			if (s->table && s->table->kind != TABLE_POOL &&
+			if (s->table && s->table->kind != TABLE_POOL && !is_code(s) &&
 			    !(s->table->flags & TABLE_HAS_PIECES))
 				continue;
 			at = r->sym->sym.st_value + r->addend + arch_field_end(s, r);
@@ -356,170 +347,6 @@ static void cut_pool(struct elf_file *file, struct section *pool)
 		new_atom(pool, &room, starts[i], end - starts[i], ATOM_POOL);
 	}
 	free(starts);
-}
-
-static void slice_relocs(struct section *sec)
-{
-	size_t i = 0;
-
-	for (size_t n = 0; n < sec->natoms; n++) {
-		struct atom *a = sec->atoms[n];
-
-		while (i < sec->nrelocs && sec->relocs[i].offset < a->off)
-			i++;
-		a->relocs = sec->relocs + i;
-		while (i < sec->nrelocs && sec->relocs[i].offset < a->off + a->size) {
-			i++;
-			a->nrelocs++;
-		}
-	}
-}
-
-/*
- * Branches between functions that share a section have no relocation. Give them one, so that the
- * functions can be compared and moved apart.
- */
-struct branch_search {
-	struct section *sec;
-	struct atom *atom;
-	struct reloc *found;
-	size_t n, room;
-};
-
-/* Assemblers drop section symbols that no relocation uses. */
-static struct symbol *section_symbol(struct section *sec)
-{
-	if (!sec->secsym) {
-		sec->secsym = xcalloc(1, sizeof(*sec->secsym));
-		sec->secsym->name = sec->name;
-		sec->secsym->sec = sec;
-		sec->secsym->sym.st_info = GELF_ST_INFO(STB_LOCAL, STT_SECTION);
-	}
-	return sec->secsym;
-}
-
-static void found_branch(void *arg, uint64_t field, unsigned int width, uint64_t target)
-{
-	struct branch_search *search = arg;
-	struct section *sec = search->sec;
-	struct reloc *r;
-
-	if (has_reloc_between(sec, field, field + 1))
-		return;
-	if (width != arch_reloc_width(arch_branch_reloc())) {
-		search->atom->stuck = true;
-		return;
-	}
-	if (search->n == search->room) {
-		search->room = search->room ? search->room * 2 : 16;
-		search->found = xrealloc(search->found, search->room, sizeof(*search->found));
-	}
-	r = &search->found[search->n++];
-	*r = (struct reloc){ .offset = field, .type = arch_branch_reloc(), .sym = section_symbol(sec) };
-	r->addend = (int64_t)target - arch_field_end(sec, r);
-}
-
-static int by_reloc_offset(const void *a, const void *b)
-{
-	const struct reloc *x = a, *y = b;
-
-	return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
-static void relocate_branches(struct section *sec)
-{
-	struct branch_search search = { .sec = sec };
-
-	for (size_t i = 0; i < sec->natoms; i++) {
-		struct atom *a = sec->atoms[i];
-
-		search.atom = a;
-		if (a->size)
-			arch_find_branches(sec, a->off, a->off + a->size, found_branch, &search);
-	}
-	if (search.n) {
-		sec->relocs = xrealloc(sec->relocs, sec->nrelocs + search.n, sizeof(*sec->relocs));
-		memcpy(sec->relocs + sec->nrelocs, search.found, search.n * sizeof(*search.found));
-		sec->nrelocs += search.n;
-		qsort(sec->relocs, sec->nrelocs, sizeof(*sec->relocs), by_reloc_offset);
-	}
-	free(search.found);
-}
-
-/*
- * Offset in its section of what a relocation means, seen from section sec. insn, if not NULL, is where an
- * instruction at or before it starts: then an immediate operand behind the field is seen.
- */
-static int64_t target_offset(const struct section *sec, const struct reloc *r, uint64_t *insn)
-{
-	int64_t at = (int64_t)r->sym->sym.st_value + r->addend;
-	int end = arch_field_end(sec, r), exact = -1;
-
-	if (insn && end && !arch_is_branch(sec, r))
-		exact = arch_pcrel_end(sec, insn, r->offset);
-	return at + (exact < 0 ? end : exact);
-}
-
-/*
- * A reference by section to where one variable ends and another starts: the compiler writes the end
- * of an array (for (p = a; p < a + N; p++)) and the next variable in the same way.
- */
-static struct atom *ends_at(const struct section *sec, const struct reloc *r, const struct section *in,
-			    const struct atom *target)
-{
-	struct atom *before;
-	size_t i;
-
-	if (target->kind != ATOM_DATA || !arch_takes_address(sec, r))
-		return NULL;
-	i = atom_index_at(in, target->off);
-	if (!i)
-		return NULL;
-	before = in->atoms[i - 1];
-	return before->off + before->size == target->off ? before : NULL;
-}
-
-static void resolve_reloc(const struct section *sec, struct reloc *r, uint64_t *insn)
-{
-	struct section *in = r->sym->sec;
-	int64_t at, exact;
-
-	if (!in || !in->natoms)
-		return;
-	at = exact = target_offset(sec, r, NULL);
-	if (is_string_section(in) && !is_section_symbol(r->sym)) {
-		/* A string's label, even if the addend points behind its end. */
-		r->target = atom_at(in, r->sym->sym.st_value);
-	} else if (r->sym->atom) {
-		/* The symbol says what is meant, however far away the addend points. */
-		r->target = r->sym->atom;
-	} else if (in->natoms == 1) {
-		r->target = in->atoms[0];
-	} else {
-		/*
-		 * Several things in that section: an immediate operand of 1, 2 or 4 bytes behind the
-		 * displacement can make the difference, so look at the instruction where it may.
-		 */
-		if (at < 0 || atom_at(in, at) != atom_at(in, at + 4))
-			exact = target_offset(sec, r, insn);
-		r->target = atom_at(in, exact < 0 ? 0 : exact);
-		if (exact == (int64_t)r->target->off)
-			r->before = ends_at(sec, r, in, r->target);
-	}
-	/* Not the exact one: whether that was needed may differ between the two objects. */
-	r->target_off = at - (int64_t)r->target->off;
-}
-
-static void resolve_relocs(struct elf_file *file)
-{
-	for_each_section(file, sec)
-		for (size_t i = 0; i < sec->natoms; i++) {
-			struct atom *a = sec->atoms[i];
-			uint64_t insn = a->off + a->entry;
-
-			for (size_t j = 0; j < a->nrelocs; j++)
-				resolve_reloc(sec, &a->relocs[j], &insn);
-		}
 }
 
 /*
@@ -647,13 +474,7 @@ int cut_into_atoms(struct diff *d, struct elf_file *file)
 	for_each_section(file, sec)
 		if (sec->table && sec->table->kind == TABLE_POOL && is_alloc(sec))
 			cut_pool(file, sec);
-	for_each_section(file, sec) {
-		if (is_code(sec) && sec->data && sec->natoms > 1 &&
-		    (!sec->table || sec->table->kind == TABLE_REGISTRY))
-			relocate_branches(sec);
-		slice_relocs(sec);
-	}
-	resolve_relocs(file);
+	find_targets(file);
 	list_uses(file);
 	return attach_entries(file);
 }

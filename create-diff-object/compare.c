@@ -196,6 +196,12 @@ static bool same_atoms(struct comparer *c, struct atom *a, struct atom *b)
 	return same_relocs(c, a, b) && same_unrelocated_bytes(a, b) && same_entries(c, a, b);
 }
 
+/* Data that has another size, or is reached in another way, would be misread by the new code. */
+static bool can_be_left_out(const struct atom *a)
+{
+	return a->kind != ATOM_DATA || (a->size == a->twin->size && same_kind_of_data(a->sec, a->twin->sec));
+}
+
 /* The next piece, from *i on, of an ordinary section that has neither a name nor a user. */
 static struct atom *next_stray(const struct section *sec, size_t *i)
 {
@@ -226,7 +232,11 @@ static void compare_strays_of(struct diff *d, struct comparer *c, const struct s
 			return;
 		if (a && b && are_same(c, a, b))
 			continue;
-		diag_refuse("%s: section %s: data without a name changed, and what the kernel does with it is not known; leave this part out",
+		if ((a && a->ignored) || (b && b->ignored)) {
+			leave_out(b && b->ignored ? b : a);
+			return;
+		}
+		diag_refuse(REASON_UNKNOWN_DATA, "%s: section %s: data without a name changed, and what the kernel does with it is not known; leave this part out",
 			    d->opt.source, (sn ? sn : so)->name);
 		return;
 	}
@@ -265,7 +275,11 @@ int compare_objects(struct diff *d)
 				break;
 			if (!a->twin)
 				a->state = STATE_NEW;
-			else if (!are_same(&c, a->twin, a))
+			else if (are_same(&c, a->twin, a))
+				break;
+			else if (a->ignored && can_be_left_out(a))
+				leave_out(a);
+			else
 				a->state = STATE_CHANGED;
 			break;
 		default:

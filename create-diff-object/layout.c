@@ -6,13 +6,14 @@
  * old way; enumerators are stored in them. So a type that both versions of the file define, and that does not
  * agree with what it was (agree.c), is refused whenever anything of the file is replaced. That no object of it
  * outlives a call, or that only replaced code makes and reads it, is not to be seen from here: the author
- * says so with --allow-layout.
+ * says so with --allow-layout or KPATCH_ALLOW_LAYOUT().
  *
  * A file whose code stays the same is not replaced, and does not care: it uses nothing that moved.
  */
 #include <stdlib.h>
 
 #include "diag.h"
+#include "explain.h"
 #include "types.h"
 
 /* So many types are shown, and so many members of each that are new, and that are lost. */
@@ -139,17 +140,166 @@ static bool is_allowed(struct diff *d, const char *name)
 	return s;
 }
 
-static void refuse(const struct diff *d, const struct named_type *was, const struct named_type *is)
+static void refuse(struct diff *d, const struct named_type *was, const struct named_type *is)
 {
-	char *change = describe(was->type, is->type);
+	char *change = describe(was->type, is->type), *renamed;
+	bool new;
+
+	if (is->type->tag != DW_TAG_enumeration_type && strcmp(was->name, is->name)) {
+		renamed = xasprintf("was %s, %s", was->name, change);
+		free(change);
+		change = renamed;
+	}
 
 	if (is->type->tag == DW_TAG_enumeration_type)
-		diag_refuse("%s: %s changes (%s), and objects in memory hold the old values; put new ones behind the others, or say --allow-layout='%s' if no object holds one",
-			    d->opt.source, is->name, change, is->name);
+		new = diag_refuse(REASON_VALUES, "%s: %s changes (%s), and objects in memory hold the old values; put new ones behind the others, or say --allow-layout='%s' if no object holds one",
+				  d->opt.source, is->name, change, is->name);
 	else
-		diag_refuse("%s: %s changes (%s), and objects in memory have the old layout; keep what is new in a shadow field (man kpatch-shadow.h), or say --allow-layout='%s' if no object outlives a call",
-			    d->opt.source, is->name, change, is->name);
+		new = diag_refuse(REASON_LAYOUT, "%s: %s changes (%s), and objects in memory have the old layout; keep what is new in a shadow field (man kpatch-shadow.h), or say --allow-layout='%s' if no object outlives a call",
+				  d->opt.source, is->name, change, is->name);
 	free(change);
+	if (!new)
+		return;
+	show_layout(d, was, is);
+	show_shadow_fields(d, was, is);
+}
+
+/* Returns whether the type changed, and not only in what it contains. */
+static bool compare_layout(struct diff *d, const struct named_type *was, const struct named_type *is)
+{
+	struct changed_type *c;
+
+	if (types_agree(was->type, is->type) || !differs_itself(was->type, is->type, MAX_DEPTH))
+		return false;
+	c = xcalloc(1, sizeof(*c));
+	*c = (struct changed_type){ was, is, NULL };
+	*d->changed_types_end = c;
+	d->changed_types_end = &c->next;
+	return true;
+}
+
+/* An enumerator of the original. Each source has one of a name, outside of functions. */
+struct enumerator {
+	const char *name;
+	const struct named_type *in;
+	UT_hash_handle hh;
+};
+
+static struct enumerator *list_enumerators(const struct named_types *all)
+{
+	struct enumerator *list = NULL, *e;
+
+	for (const struct named_type *n = all->list; n; n = n->next)
+		for (size_t i = 0; n->type->tag == DW_TAG_enumeration_type && !n->function && i < n->type->nparts; i++) {
+			const char *name = n->type->parts[i].name;
+
+			if (!name)
+				continue;
+			HASH_FIND_STR(list, name, e);
+			if (e)
+				continue;
+			e = xcalloc(1, sizeof(*e));
+			e->name = name;
+			e->in = n;
+			HASH_ADD_KEYPTR(hh, list, e->name, strlen(e->name), e);
+		}
+	return list;
+}
+
+/*
+ * An enumeration may have another name now, or, if it has none, another first enumerator, by which it is called here:
+ * what it was is told by its other enumerators.
+ */
+static void compare_renamed_enumerations(struct diff *d)
+{
+	struct enumerator *list = list_enumerators(&d->orig_types), *e, *tmp;
+	struct named_type *known;
+
+	for (const struct named_type *is = d->patched_types.list; is; is = is->next) {
+		const struct named_type *was = NULL;
+
+		if (is->type->tag != DW_TAG_enumeration_type || is->function || !is->name)
+			continue;
+		HASH_FIND_STR(d->orig_types.by_name, is->name, known);
+		for (size_t i = 0; !known && i < is->type->nparts; i++) {
+			e = NULL;
+			if (is->type->parts[i].name)
+				HASH_FIND_STR(list, is->type->parts[i].name, e);
+			if (!e || e->in == was)
+				continue;
+			was = e->in;
+			if (compare_layout(d, was, is))
+				break;
+		}
+	}
+	HASH_ITER(hh, list, e, tmp) {
+		HASH_DEL(list, e);
+		free(e);
+	}
+}
+
+/* A name that the patch gives to something, or takes from it, stands on lines that it changes; others are only used or not. */
+static bool is_on_changed_lines(struct diff *d, enum side side, const struct named_type *n)
+{
+	const struct hunks *h = &d->sources->hunks;
+	struct place_of_source p;
+
+	if (!h->n)
+		return true;
+	p = place_of_entry(d, side, n->entry);
+	return p.file && hunk_of(h, p);
+}
+
+/* Is at least half of the members there under the same name? */
+static bool has_most_members(const struct type *was, const struct type *is, unsigned long *steps)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < was->nparts; i++)
+		found += was->parts[i].name && has_member(is, was->parts[i].name, i, steps);
+	return found && 2 * found >= was->nparts;
+}
+
+/* Is it a structure or union that only one version has under this name? */
+static bool is_renamed(const struct named_type *n, const struct named_types *other)
+{
+	struct named_type *known;
+
+	if (!n->name || n->function ||
+	    (n->type->tag != DW_TAG_structure_type && n->type->tag != DW_TAG_union_type))
+		return false;
+	HASH_FIND_STR(other->by_name, n->name, known);
+	return !known;
+}
+
+/* Objects that are in memory stay what they are when the patch calls their structure by another name. */
+static void compare_renamed_structures(struct diff *d)
+{
+	unsigned long steps = MAX_STEPS;
+
+	for (const struct named_type *is = d->patched_types.list; is; is = is->next) {
+		if (!is_renamed(is, &d->orig_types) || !is_on_changed_lines(d, PATCHED, is))
+			continue;
+		for (const struct named_type *was = d->orig_types.list; was && steps; was = was->next, steps--)
+			if (was->type->tag == is->type->tag && is_renamed(was, &d->patched_types) &&
+			    has_most_members(was->type, is->type, &steps) && is_on_changed_lines(d, ORIG, was) &&
+			    compare_layout(d, was, is))
+				break;
+	}
+}
+
+void find_changed_types(struct diff *d)
+{
+	d->changed_types_end = &d->changed_types;
+	for (struct named_type *first = d->patched_types.by_name; first; first = first->hh.next) {
+		struct named_type *was, *is = first;
+
+		HASH_FIND_STR(d->orig_types.by_name, first->name, was);
+		for (; was && is; was = was->next_same, is = is->next_same)
+			compare_layout(d, was, is);
+	}
+	compare_renamed_enumerations(d);
+	compare_renamed_structures(d);
 }
 
 int check_layouts(struct diff *d)
@@ -158,21 +308,16 @@ int check_layouts(struct diff *d)
 
 	if (!d->taken)
 		return 0;
-	for (struct named_type *first = d->patched_types.by_name; first; first = first->hh.next) {
-		struct named_type *was, *is = first;
-
-		HASH_FIND_STR(d->orig_types.by_name, first->name, was);
-		for (; was && is; was = was->next_same, is = is->next_same) {
-			if (types_agree(was->type, is->type) ||
-			    !differs_itself(was->type, is->type, MAX_DEPTH) || is_allowed(d, is->name))
-				continue;
-			if (shown++ < MAX_SHOWN)
-				refuse(d, was, is);
-			else
-				more++;
-		}
+	find_changed_types(d);
+	for (const struct changed_type *c = d->changed_types; c; c = c->next) {
+		if (is_allowed(d, c->is->name))
+			continue;
+		if (shown++ < MAX_SHOWN)
+			refuse(d, c->was, c->is);
+		else
+			more++;
 	}
 	if (more)
-		diag_refuse("%s: %zu more types change", d->opt.source, more);
+		diag_refuse(REASON_LAYOUT, "%s: %zu more types change", d->opt.source, more);
 	return 0;
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "diff.h"
+#include "explain.h"
 
 const char *argp_program_version = "create-diff-object (kpatch-shadow) " KPATCH_VERSION;
 
@@ -40,6 +40,10 @@ enum {
 	OPT_SAME_LINES,
 	OPT_ALLOW_LAYOUT,
 	OPT_KEEP_DEBUG,
+	OPT_FINDINGS,
+	OPT_CHANGED_LINES,
+	OPT_TREES,
+	OPT_EXPLAIN,
 };
 
 static const struct argp_option options[] = {
@@ -48,7 +52,7 @@ static const struct argp_option options[] = {
 	{ "vmlinux-symtab", OPT_VMLINUX_SYMTAB, "FILE", 0,
 	  "Symbol table of vmlinux, for an object of a module", 0 },
 	{ "defined-elsewhere", OPT_ELSEWHERE, "FILE", 0,
-	  "Global names that other objects of the same patch add, one per line", 0 },
+	  "Global names that other objects of the same patch add, one per line; of what was static there, a tab and the source file follow", 0 },
 	{ "depends", OPT_DEPENDS, "MODULES", 0,
 	  "Modules that the patched module depends on, with commas between them", 0 },
 	{ "module-symtabs", OPT_MODULE_SYMTABS, "DIR", 0,
@@ -64,21 +68,28 @@ static const struct argp_option options[] = {
 	{ "allow-layout", OPT_ALLOW_LAYOUT, "TYPE", 0,
 	  "The layout of TYPE (\"struct foo\") may change: no object of it outlives a call; may be given again", 0 },
 	{ "keep-debug", OPT_KEEP_DEBUG, NULL, 0, "Keep the debugging information of PATCHED.o", 0 },
+	{ "changed-lines", OPT_CHANGED_LINES, "FILE", 0, "Source lines that the patch changes, to tell why a function does", 0 },
+	{ "trees", OPT_TREES, "PREFIX", 0,
+	  "The sources are in PREFIXoriginal and PREFIXpatched: to tell why a function changes", 0 },
+	{ "explain", OPT_EXPLAIN, "FUNCTION", 0,
+	  "Show both versions of FUNCTION side by side, and write nothing; may be given again", 0 },
 	{ "report", OPT_REPORT, "FILE", 0, "Write for other programs what changed", 0 },
+	{ "findings", OPT_FINDINGS, "FILE", 0, "Write for other programs each error, refusal and warning, with a word for the reason", 0 },
 	{ "source", OPT_SOURCE, "NAME", 0, "Name of the source file in messages", 0 },
 	{ 0 }
 };
 
-static void add_name(struct name_set **names, const char *name)
+struct name_set *find_or_add_name(struct name_set **names, const char *name)
 {
 	struct name_set *s;
 
 	HASH_FIND_STR(*names, name, s);
 	if (s)
-		return;
+		return s;
 	s = xcalloc(1, sizeof(*s));
 	s->name = xstrdup(name);
 	HASH_ADD_KEYPTR(hh, *names, s->name, strlen(s->name), s);
+	return s;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -124,13 +135,24 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->skip_image_check = true;
 		break;
 	case OPT_ALLOW_LAYOUT:
-		add_name(&o->allowed_layouts, arg);
+		find_or_add_name(&o->allowed_layouts, arg);
 		break;
 	case OPT_SAME_LINES:
 		o->same_lines = true;
 		break;
+	case OPT_FINDINGS:
+		return diag_findings(arg) ? EINVAL : 0;
 	case OPT_KEEP_DEBUG:
 		o->keep_debug = true;
+		break;
+	case OPT_CHANGED_LINES:
+		o->changed_lines_path = arg;
+		break;
+	case OPT_TREES:
+		o->trees = arg;
+		break;
+	case OPT_EXPLAIN:
+		find_or_add_name(&o->explained, arg);
 		break;
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= n)
@@ -152,7 +174,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static int read_elsewhere(struct diff *d)
 {
 	FILE *in = fopen(d->opt.elsewhere_path, "re");
-	char *line = NULL;
+	char *line = NULL, *file;
+	struct name_set *s;
 	size_t len = 0;
 	ssize_t n;
 
@@ -161,8 +184,14 @@ static int read_elsewhere(struct diff *d)
 	while ((n = getline(&line, &len, in)) > 0) {
 		if (line[n - 1] == '\n')
 			line[n - 1] = '\0';
-		if (*line)
-			add_name(&d->elsewhere, line);
+		if (!*line)
+			continue;
+		file = strchr(line, '\t');
+		if (file)
+			*file++ = '\0';
+		s = find_or_add_name(&d->elsewhere, line);
+		if (file)
+			s->source = xstrdup(file);
 	}
 	free(line);
 	fclose(in);
@@ -185,6 +214,12 @@ static int read_inputs(struct diff *d)
 		return -1;
 	if (o->elsewhere_path && read_elsewhere(d))
 		return -1;
+	if (o->changed_lines_path && read_hunks(&d->sources->hunks, o->changed_lines_path))
+		return -1;
+	if (o->trees) {
+		d->sources->tree[ORIG] = xasprintf("%soriginal", o->trees);
+		d->sources->tree[PATCHED] = xasprintf("%spatched", o->trees);
+	}
 	return 0;
 }
 
@@ -209,12 +244,16 @@ static int run(struct diff *d)
 	    read_types(d, &d->orig) ||
 	    read_types(d, &d->patched) ||
 	    pair_objects(d) ||
+	    read_notes(d) ||
 	    compare_objects(d) ||
-	    spread_changes(d) ||
-	    find_refusals(d) ||
+	    spread_changes(d))
+		return EXIT_ERROR;
+	if (d->opt.explained)
+		return explain_functions(d) ? EXIT_ERROR : EXIT_DONE;
+	if (find_refusals(d) ||
 	    check_prototypes(d))
 		return EXIT_ERROR;
-	if (select_atoms(d) || check_layouts(d))
+	if (select_atoms(d) || check_layouts(d) || check_annotations(d) || check_notes(d))
 		return EXIT_ERROR;
 	if (!diag_refusals() && !d->taken && !anything_changed(d))
 		return EXIT_UNCHANGED;
@@ -227,7 +266,7 @@ static int run(struct diff *d)
 	if (verify_output(d) ||
 	    elf_out_write(&d->out, d->opt.output_path))
 		return EXIT_ERROR;
-	if (write_report(d)) {
+	if (find_reasons(d) || find_risks(d) || write_report(d)) {
 		unlink(d->opt.output_path);
 		return EXIT_ERROR;
 	}
@@ -255,9 +294,11 @@ int main(int argc, char **argv)
 	int status;
 
 	keep_memory();
+	d.sources = xcalloc(1, sizeof(*d.sources));
 	diag_init(argv[0]);
 	argp_err_exit_status = EXIT_ERROR;
-	argp_parse(&argp, argc, argv, 0, NULL, &d.opt);
+	if (argp_parse(&argp, argc, argv, 0, NULL, &d.opt))
+		return EXIT_ERROR;
 	if (!d.opt.source)
 		d.opt.source = d.opt.patched_path;
 	status = run(&d);

@@ -187,7 +187,7 @@ static void emit_outside(struct diff *d, struct atom *a, const struct reloc *r)
 	struct reach *reach;
 
 	if (!r->target && is_absolute(r->sym)) {
-		diag_refuse("%s: %s: refers to a fixed address and not to a symbol; reach it through a pointer",
+		diag_refuse(REASON_FIXED_ADDRESS, "%s: %s: refers to a fixed address and not to a symbol; reach it through a pointer",
 			    d->opt.source, atom_title(a));
 		return;
 	}
@@ -203,12 +203,12 @@ static void emit_outside(struct diff *d, struct atom *a, const struct reloc *r)
 		return;
 	if (is_address_of_sealed(a, r, reach)) {
 		reach->sealed_user = a;
-		diag_refuse("%s: %s: takes the address of %s(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it",
+		diag_refuse(REASON_IBT, "%s: %s: takes the address of %s(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it",
 			    d->opt.source, atom_title(a), reach->name);
 	}
 	if (reach->kind == REACH_KLP && strcmp(reach->patched, "vmlinux") &&
 	    is_processed_at_load(a->sec)) {
-		diag_refuse("%s: %s: %s refers to %s of the module %s, and would be used before that is loaded; leave this part out",
+		diag_refuse(REASON_MODULE_DEPENDENCY, "%s: %s: %s refers to %s of the module %s, and would be used before that is loaded; leave this part out",
 			    d->opt.source, atom_title(a->describes ? a->describes : a),
 			    a->sec->table->what, reach->name, reach->owner);
 		return;
@@ -243,7 +243,7 @@ static int emit_relocs(struct diff *d, struct atom *a)
 			return diag_error("%s: section %s: relocation type %u is not known; was the object compiled for the kernel?",
 					  d->patched.path, a->sec->name, r->type);
 		if (!r->target && r->sym->sec)
-			return diag_error("%s: section %s: refers to section %s, which is not part of the kernel; please report this",
+			return diag_fault(REASON_INTERNAL, "%s: section %s: refers to section %s, which is not part of the kernel; please report this",
 					  d->patched.path, a->sec->name, r->sym->sec->name);
 		/* Where the assembler resolved a branch by itself, its result is still there. */
 		at = r->offset - a->off + a->ooff;
@@ -254,7 +254,7 @@ static int emit_relocs(struct diff *d, struct atom *a)
 		} else if (r->target->osec) {
 			emit_inside(d, a, r);
 		} else if (!diag_refusals()) {
-			return diag_error("%s: %s: refers to %s, which was not taken; please report this",
+			return diag_fault(REASON_INTERNAL, "%s: %s: refers to %s, which was not taken; please report this",
 					  d->opt.source, atom_title(a), atom_title(r->target));
 		}
 	}
@@ -413,6 +413,11 @@ int build_output(struct diff *d)
 			       reg->atom->ooff + reg->atom->entry, reg->atom->size - reg->atom->entry,
 			       STB_GLOBAL, STT_FUNC);
 	}
+	for (const struct note *n = d->notes; n; n = n->next)
+		if (n->callback && n->callback->osec)
+			out_symbol_new(&d->out, n->link_name, n->callback->osec,
+				       n->callback->ooff + n->callback->entry,
+				       n->callback->size - n->callback->entry, STB_GLOBAL, STT_FUNC);
 	HASH_ITER(hh, b.sections, s, stmp) {
 		HASH_DEL(b.sections, s);
 		free(s->key);

@@ -28,7 +28,7 @@ static void pair_plain(struct pairer *p, struct pairing *g)
 		return;
 	}
 	if (g->orig.n && g->patched.n)
-		diag_refuse("%s: %s: the original has %zu things of this name, the patched file %zu; give the new one another name",
+		diag_refuse(REASON_PAIRING, "%s: %s: the original has %zu things of this name, the patched file %zu; give the new one another name",
 			    p->d->opt.source, atom_title(g->patched.a[0]), g->orig.n, g->patched.n);
 }
 
@@ -282,8 +282,8 @@ static void pair_renamed(struct pairer *p)
 	for (struct declared *d = all; d; d = d->hh.next) {
 		if (d->norig != 1 || d->npatched != 1)
 			continue;
-		diag_info("%s: %s of %s() is taken for that of %s(), which is gone", p->d->opt.source,
-			  atom_title(d->patched), d->patched->scope, d->orig->scope);
+		diag_warn("%s: %s of %s() is taken for that of %s(), which is gone; if it is none, give it another name",
+			  p->d->opt.source, atom_title(d->patched), d->patched->scope, d->orig->scope);
 		join(d->orig, d->patched);
 	}
 }
@@ -306,7 +306,7 @@ static void report_conflicts(struct pairer *p)
 	/* Clones of a function can do without: their callers get new ones. Constants are told by what they hold. */
 	for_each_atom(&p->d->patched, a)
 		if (!a->twin && is_doubtful(a) && a->kind == ATOM_DATA && is_writable(a->sec))
-			diag_refuse("%s: %s: cannot tell which %s of the original this is; give the variables or functions of this name different names",
+			diag_refuse(REASON_PAIRING, "%s: %s: cannot tell which %s of the original this is; give the variables or functions of this name different names",
 				    p->d->opt.source, atom_title(a), atom_title(a));
 }
 

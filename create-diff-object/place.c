@@ -51,7 +51,11 @@ static void list_symbols(struct proof *p)
 	for_each_symbol(&p->obj, s) {
 		struct placed *pl;
 
-		if (!s->sec || is_unlisted(s) || !is_searchable(p, s->sec))
+		/*
+		 * Of several functions at one place one gives its name to the padding in front of them, and which one depends on the
+		 * order of the symbols in what objtool looks at.
+		 */
+		if (!s->sec || is_unlisted(s) || arch_is_prefix_symbol(s->name) || !is_searchable(p, s->sec))
 			continue;
 		pl = &p->placed[s->sec->index];
 		pl->named = true;
@@ -116,6 +120,29 @@ bool name_fits(const struct proof *p, const struct symbol *sym)
 	return false;
 }
 
+/*
+ * Sanitizers name source files as the compiler was given them, whatever -fmacro-prefix-map says: Debian's kernel has
+ * "/build/.../linux-7.3.4/fs/pipe.c" where an object that is compiled in its source tree has "fs/pipe.c".
+ */
+static bool is_source_elsewhere(const struct proof *p, const char *ours, uint64_t value)
+{
+	const unsigned char *byte;
+	const char *theirs;
+	size_t n, theirs_n = 0;
+
+	if (has_prefix(ours, "./"))
+		ours += 2;
+	n = strlen(ours);
+	if (n < 3 || ours[n - 2] != '.' || (ours[n - 1] != 'c' && ours[n - 1] != 'h'))
+		return false;
+	while ((byte = running_bytes(&p->run, value + theirs_n, 1)) && *byte)
+		theirs_n++;
+	if (!byte || theirs_n <= n)
+		return false;
+	theirs = (const char *)running_bytes(&p->run, value, theirs_n + 1);
+	return theirs && *theirs == '/' && theirs[theirs_n - n - 1] == '/' && !strcmp(theirs + theirs_n - n, ours);
+}
+
 static bool same_text(const struct proof *p, const struct section *s, const struct reloc *r,
 		      uint64_t value)
 {
@@ -140,18 +167,36 @@ static bool same_text(const struct proof *p, const struct section *s, const stru
 	if (n > in->size - off)
 		return true;
 	image = running_bytes(&p->run, value + end, n);
-	return image && !memcmp(image, in->data + off, n);
+	return (image && !memcmp(image, in->data + off, n)) ||
+	       (p->sanitized && is_string_section(in) && is_source_elsewhere(p, (char *)in->data + off, value + end));
+}
+
+/*
+ * kallsyms doesn't list everything that the linker defines. But it lists all functions of a kernel, and a module has
+ * each name that it refers to; and what is called otherwise there is not it. What is weak may be nowhere.
+ */
+static bool can_be_unlisted(const struct proof *p, const struct section *s, const struct reloc *r, uint64_t at)
+{
+	if (!r->sym->sec && symbol_bind(r->sym) == STB_WEAK && !at)
+		return true;
+	return !p->run.image.module && !arch_is_branch(s, r) && !running_has_any(&p->run, at);
 }
 
 /* What another object defines, or may define instead of a weak definition here. */
-static bool name_agrees(const struct proof *p, const struct reloc *r, const struct field *f)
+static bool name_agrees(const struct proof *p, const struct section *s, const struct reloc *r, const struct field *f)
 {
+	uint64_t at = f->value - r->addend;
+
 	if (f->name)
-		return !strcmp(f->name, r->sym->name) && f->value == (uint64_t)r->addend;
-	/* kallsyms doesn't list everything that the linker defines. */
+		return !strcmp(f->name, r->sym->name) && !at;
 	if (!symtab_find(p->run.names, r->sym->name))
-		return true;
-	return running_has(&p->run, r->sym->name, f->value - r->addend);
+		return can_be_unlisted(p, s, r, at);
+	return running_has(&p->run, r->sym->name, at);
+}
+
+bool section_fits(const struct proof *p, const struct section *s, uint64_t base)
+{
+	return is_possible_base(p, s, base) && first_difference(p, s, base) == s->size;
 }
 
 bool reloc_agrees(const struct proof *p, const struct section *s, uint64_t base, const struct reloc *r)
@@ -160,22 +205,26 @@ bool reloc_agrees(const struct proof *p, const struct section *s, uint64_t base,
 	bool weak = symbol_bind(r->sym) == STB_WEAK;
 	const struct placed *pl;
 	struct field f;
+	uint64_t in_base;
 
 	if (!arch_reloc_width(r->type) || is_nobits(s))
 		return true;
 	if (!running_field(&p->run, base + r->offset, r->type, &f))
 		return false;
 	if (!in)
-		return name_agrees(p, r, &f);
+		return name_agrees(p, s, r, &f);
 	if (is_string_section(in) || is_constant_section(in))
 		return !f.name && same_text(p, s, r, f.value);
 	pl = &p->placed[in->index];
-	if (in != s && pl->placing != PLACED)
-		/* Tables are never placed: nothing to compare with. */
-		return !weak || name_agrees(p, r, &f);
-	if (!f.name && f.value == (in == s ? base : pl->base) + r->sym->sym.st_value + r->addend)
+	if (weak && name_agrees(p, s, r, &f))
 		return true;
-	return weak && name_agrees(p, r, &f);
+	/* Tables have no place: nothing to compare with. What is at no place has been told. */
+	if (in != s && pl->placing != PLACED && (!is_searchable(p, in) || pl->placing == REFUTED))
+		return !weak;
+	in_base = f.value - r->addend - r->sym->sym.st_value;
+	if (in != s && pl->placing == NOT_PLACED)
+		return !f.name && !weak && section_fits(p, in, in_base);
+	return !f.name && in_base == (in == s ? base : pl->base);
 }
 
 static void set_base(struct placer *pr, struct section *s, uint64_t base)
@@ -249,7 +298,7 @@ static bool search_by_relocs(struct placer *pr, struct section *s)
 		bool ok;
 
 		base = k->addr - at->sym.st_value;
-		ok = is_possible_base(p, s, base) && first_difference(p, s, base) == s->size;
+		ok = section_fits(p, s, base);
 		for (size_t i = 0; ok && i < s->nrelocs; i++)
 			ok = reloc_agrees(p, s, base, &s->relocs[i]);
 		if (ok) {
@@ -282,7 +331,7 @@ static void follow_references(struct placer *pr, const struct section *s)
 		if (!running_field(&p->run, p->placed[s->index].base + r->offset, r->type, &f) || f.name)
 			continue;
 		base = f.value - r->addend - r->sym->sym.st_value;
-		if (is_possible_base(p, in, base) && first_difference(p, in, base) == in->size) {
+		if (section_fits(p, in, base)) {
 			set_base(pr, in, base);
 		} else if (pl->placing == NOT_PLACED && !pl->nsyms) {
 			/* Nothing but this says where it is, and there it is not. */
@@ -300,6 +349,8 @@ void place_sections(struct proof *p)
 	p->placed = xcalloc(p->obj.nsections, sizeof(*p->placed));
 	pr.queue = xcalloc(p->obj.nsections, sizeof(*pr.queue));
 	list_symbols(p);
+	for_each_symbol(&p->obj, s)
+		p->sanitized |= !s->sec && has_prefix(s->name, "__ubsan_handle_");
 	for_each_section(&p->obj, named)
 		if (p->placed[named->index].nsyms)
 			search_by_names(&pr, named);

@@ -35,6 +35,7 @@ struct proof {
 	struct elf_file obj;
 	struct running run;
 	struct placed *placed;		/* per section of obj */
+	bool sanitized;			/* a sanitizer of undefined behaviour looks at what obj does */
 	struct proof_name *names;	/* hash */
 };
 
@@ -47,10 +48,20 @@ bool is_unlisted(const struct symbol *s);
 /* Can sym be the one that the image has by its name, going by the other names of its section? */
 bool name_fits(const struct proof *p, const struct symbol *sym);
 
+/* Can the section be there, going by its names and its bytes? */
+bool section_fits(const struct proof *p, const struct section *s, uint64_t base);
+
 /* The first byte where the section and the image at base differ, relocated fields aside; its size: none. */
 uint64_t first_difference(const struct proof *p, const struct section *s, uint64_t base);
 
 /* Does the field of the image at relocation r of s hold what the places predict? */
 bool reloc_agrees(const struct proof *p, const struct section *s, uint64_t base, const struct reloc *r);
+
+/* tables.c */
+/*
+ * Of a table of entries: the relocation with which the first entry begins that the image has in another form or not at
+ * all. NULL: none. Places what such tables refer to.
+ */
+const struct reloc *wrong_entry(struct diff *d, struct section *s);
 
 #endif

@@ -23,7 +23,7 @@ static void complain(struct diff *d, char *text)
 	if (d->opt.skip_image_check)
 		diag_warn("%s: %s; %s", d->opt.source, text, usual_causes);
 	else
-		diag_error("%s: %s; %s", d->opt.source, text, usual_causes);
+		diag_fault(REASON_PROOF, "%s: %s; %s", d->opt.source, text, usual_causes);
 	free(text);
 }
 
@@ -189,6 +189,16 @@ static void report_reloc(struct diff *d, const struct section *s, const struct r
 					(unsigned long)(addend < 0 ? -addend : addend)));
 }
 
+static void report_entry(struct diff *d, const struct section *s, const struct reloc *r)
+{
+	const struct section *code = r->sym->sec;
+	uint64_t at = r->sym->sym.st_value + r->addend, start;
+	const char *name = thing_at(&d->proof->obj, code, at, &start);
+
+	complain(d, xasprintf("%s+0x%lx: the kernel has another entry of %s (section %s) for this place than the compiled source, or none",
+			      name, (unsigned long)(at - start), s->table->what, s->name));
+}
+
 static const struct reloc *wrong_reloc(const struct proof *p, const struct section *s)
 {
 	if (p->placed[s->index].placing != PLACED)
@@ -202,17 +212,38 @@ static const struct reloc *wrong_reloc(const struct proof *p, const struct secti
 /* So many differences are shown; the source of another version has hundreds. */
 #define MAX_SHOWN 20
 
+/* Where pieces of code that entries of tables refer to lie is known only when those have been looked at. */
+static size_t report_places(struct diff *d, bool pools, size_t n)
+{
+	const struct proof *p = d->proof;
+
+	for_each_section(&p->obj, s) {
+		const struct arch_table *t = arch_table(s->name);
+
+		if (p->placed[s->index].placing == REFUTED && (t && t->kind == TABLE_POOL) == pools && n++ < MAX_SHOWN)
+			report_refuted(d, s);
+	}
+	return n;
+}
+
 static int judge(struct diff *d)
 {
 	struct proof *p = d->proof;
-	size_t n = 0;
+	size_t n = report_places(d, false, 0);
 	bool placed_wrong;
 
-	for_each_section(&p->obj, s)
-		if (p->placed[s->index].placing == REFUTED && n++ < MAX_SHOWN)
-			report_refuted(d, s);
 	/* One wrong place makes many wrong references. */
 	placed_wrong = n && !d->opt.skip_image_check;
+	for_each_section(&p->obj, table) {
+		const struct reloc *e = placed_wrong ? NULL : wrong_entry(d, table);
+
+		if (!e)
+			continue;
+		p->placed[e->sym->sec->index].placing = REFUTED;
+		if (n++ < MAX_SHOWN)
+			report_entry(d, table, e);
+	}
+	n = report_places(d, true, n);
 	for_each_section(&p->obj, t) {
 		const struct reloc *r = placed_wrong ? NULL : wrong_reloc(p, t);
 
@@ -342,9 +373,10 @@ enum proven proven_symbol(const struct diff *d, const struct symbol *sym, const 
 	const struct placed *pl = s ? &d->proof->placed[s->sec->index] : NULL;
 
 	*ksym = NULL;
-	if (pl && pl->placing == REFUTED && !name_fits(d->proof, s))
+	/* What the untouched source does not have, or has in another form, is not what the kernel has by this name. */
+	if (!s || (pl->placing == REFUTED && !name_fits(d->proof, s)))
 		return PROVEN_OTHER;
-	if (!pl || pl->placing != PLACED)
+	if (pl->placing != PLACED)
 		return PROVEN_NOT;
 	*ksym = running_ksym(&d->proof->run, s->name, pl->base + s->sym.st_value);
 	return *ksym ? PROVEN : PROVEN_OTHER;

@@ -8,15 +8,7 @@
 #include <unistd.h>
 
 #include "diag.h"
-#include "diff.h"
-
-enum found {
-	FOUND,
-	FOUND_NONE,
-	FOUND_SEVERAL,
-	FOUND_UNPLACED,	/* not found with certainty in the shipped image */
-	FOUND_MOVING,	/* a module's: has another position while that is loaded */
-};
+#include "resolve.h"
 
 /*
  * The position to name to the kernel. 0 says that the name is unique; in a module it may be unique
@@ -27,12 +19,8 @@ static unsigned int position(const struct symtab *tab, const struct ksym *k)
 	return symtab_find(tab, k->name)->count == 1 && !tab->of_module ? 0 : k->pos;
 }
 
-/*
- * The symbol of a name that can be meant, going by names alone: the link allows one global symbol
- * of a name, and of the local ones only those in this object's kind of section are candidates.
- */
-static enum found find_by_name(const struct symtab *tab, const char *name, bool local, int code,
-			       unsigned int *pos, const struct ksym **sym)
+enum found find_by_name(const struct symtab *tab, const char *name, bool local, int code, unsigned int *pos,
+			const struct ksym **sym)
 {
 	const struct kname *kn = symtab_find(tab, name);
 	const struct ksym *match = NULL;
@@ -61,13 +49,8 @@ static enum found find_by_name(const struct symtab *tab, const char *name, bool 
 	return FOUND;
 }
 
-/*
- * The same for a symbol that the original defines: its place in the image tells, if there is a proof.
- * Where the place is not certain, a name that the kernel has once needs none, to be referred to; but code
- * that is replaced must be known to be what the kernel runs.
- */
-static enum found find_defined(const struct diff *d, const struct symbol *s, bool replaced,
-			       unsigned int *pos, const struct ksym **sym)
+enum found find_defined(const struct diff *d, const struct symbol *s, bool replaced, unsigned int *pos,
+			const struct ksym **sym)
 {
 	const struct kname *kn = symtab_find(&d->own_symtab, s->name);
 	const struct ksym *k;
@@ -144,58 +127,11 @@ static bool depends_on(struct diff *d, const char *owner)
 	return s;
 }
 
-/*
- * kallsyms goes on listing what the kernel has freed after initialisation. (The kernel's own init
- * area; symtab has no symbols of a module's.)
- */
-static bool is_freed(const struct symtab *tab, const struct ksym *k)
-{
-	const struct kname *begin = symtab_find(tab, "__init_begin");
-	const struct kname *end = symtab_find(tab, "__init_end");
-
-	return begin && end && !k->section && k->addr >= begin->first->addr &&
-	       k->addr < end->first->addr;
-}
-
-/* Does one of this function's parts refer to the name already, in the original? */
-static bool refers_already(const struct atom *orig, const char *name)
-{
-	for (size_t i = 0; orig && i < orig->nrelocs; i++) {
-		const struct reloc *r = &orig->relocs[i];
-
-		if (!strcmp(r->target && is_named(r->target) ? atom_name(r->target) : r->sym->name, name))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Code may hold references to what is freed: those that it does not use any more, as the original does
- * not (system_state says so, or the symbol is just a mark in the map of the memory).
- */
-static struct reach *check_freed(struct diff *d, struct reach *r, const struct atom *user)
-{
-	const struct atom *orig = user->twin;
-
-	if (!r->freed || r->kind == REACH_FAILED || r->freed_user == user)
-		return r;
-	r->freed_user = user;
-	if (orig && (refers_already(orig, r->name) || refers_already(orig->parent, r->name) ||
-		     refers_already(orig->child, r->name))) {
-		diag_warn("%s: %s: refers to %s, which the running kernel has freed after initialisation; the original does, too, but make sure that the new code does not use it",
-			  d->opt.source, atom_title(user), r->name);
-		return r;
-	}
-	diag_refuse("%s: %s: refers to %s, which the running kernel has freed after initialisation; leave this reference out",
-		    d->opt.source, atom_title(user), r->name);
-	return r;
-}
-
 static void reach_klp(struct diff *d, struct reach *r, const char *patched, const char *owner,
 		      unsigned int pos)
 {
 	if (strlen(r->name) > d->own_symtab.name_max) {
-		diag_refuse("%s: %.60s...: the name has %zu characters, and the kernel cannot look up more than %zu; shorten it",
+		diag_refuse(REASON_NAME_LENGTH, "%s: %.60s...: the name has %zu characters, and the kernel cannot look up more than %zu; shorten it",
 			    d->opt.source, r->name, strlen(r->name), d->own_symtab.name_max);
 		r->kind = REACH_FAILED;
 		return;
@@ -241,13 +177,13 @@ static void reach_export(struct diff *d, struct reach *r, const struct export *e
 		return;
 	}
 	if (in_vmlinux(d)) {
-		diag_refuse("%s: %s: refers to %s, which the module %s exports; code of the kernel itself cannot depend on a module",
+		diag_refuse(REASON_MODULE_DEPENDENCY, "%s: %s: refers to %s, which the module %s exports; code of the kernel itself cannot depend on a module",
 			    d->opt.source, atom_title(user), r->name, e->owner);
 		r->kind = REACH_FAILED;
 		return;
 	}
 	if (!depends_on(d, e->owner)) {
-		diag_refuse("%s: %s: a new reference to %s of the module %s, on which %s does not depend: it may be missing when %s is loaded; use symbol_get() or leave this part out",
+		diag_refuse(REASON_MODULE_DEPENDENCY, "%s: %s: a new reference to %s of the module %s, on which %s does not depend: it may be missing when %s is loaded; use symbol_get() or leave this part out",
 			    d->opt.source, atom_title(user), r->name, e->owner, objname_of(d),
 			    objname_of(d));
 		r->kind = REACH_FAILED;
@@ -255,7 +191,7 @@ static void reach_export(struct diff *d, struct reach *r, const struct export *e
 	}
 	tab = module_symtab(d, e->owner);
 	if (!tab || find_by_name(tab, r->name, false, -1, &pos, &k) != FOUND) {
-		diag_refuse("%s: %s: refers to %s of the module %s, whose symbol table %s; give the directory with it as --module-symtabs",
+		diag_refuse(REASON_MODULE_DEPENDENCY, "%s: %s: refers to %s of the module %s, whose symbol table %s; give the directory with it as --module-symtabs",
 			    d->opt.source, atom_title(user), r->name, e->owner,
 			    tab ? "does not have it once" : "is not known");
 		r->kind = REACH_FAILED;
@@ -274,24 +210,24 @@ static void refuse_lookup(struct diff *d, struct reach *r, enum found found, con
 
 	switch (found) {
 	case FOUND_SEVERAL:
-		diag_refuse("%s: %s: refers to %s, and the kernel has %u symbols of this name; give the image and the proof object, so that it can be found by its place",
+		diag_refuse(REASON_AMBIGUOUS_SYMBOL, "%s: %s: refers to %s, and the kernel has %u symbols of this name; give the image and the proof object, so that it can be found by its place",
 			    d->opt.source, title, r->name, count);
 		break;
 	case FOUND_UNPLACED:
-		diag_refuse("%s: %s: refers to %s, and which of the kernel's %u symbols of this name it is cannot be told with certainty; avoid the reference, or give the code what it needs as a copy",
+		diag_refuse(REASON_AMBIGUOUS_SYMBOL, "%s: %s: refers to %s, and which of the kernel's %u symbols of this name it is cannot be told with certainty; avoid the reference, or give the code what it needs as a copy",
 			    d->opt.source, title, r->name, count);
 		break;
 	case FOUND_MOVING:
-		diag_refuse("%s: %s: refers to %s, whose position among those of its name changes while the module %s is loaded; avoid the reference, or give the code what it needs as a copy",
+		diag_refuse(REASON_AMBIGUOUS_SYMBOL, "%s: %s: refers to %s, whose position among those of its name changes while the module %s is loaded; avoid the reference, or give the code what it needs as a copy",
 			    d->opt.source, title, r->name, d->opt.objname);
 		break;
 	default:
 		if (sym->sym.st_shndx == SHN_COMMON) {
-			diag_refuse("%s: %s: a new variable without an initial value, which this compiler leaves to the linker (COMMON); give it an initial value, or declare it static",
+			diag_refuse(REASON_DATA_VALUE, "%s: %s: a new variable without an initial value, which this compiler leaves to the linker (COMMON); give it an initial value, or declare it static",
 				    d->opt.source, r->name);
 			break;
 		}
-		diag_refuse("%s: %s: refers to %s, which is neither exported nor in the kernel's symbol table; is it from another configuration?",
+		diag_refuse(REASON_UNKNOWN_SYMBOL, "%s: %s: refers to %s, which is neither exported nor in the kernel's symbol table; is it from another configuration?",
 			    d->opt.source, title, r->name);
 		break;
 	}
@@ -299,14 +235,42 @@ static void refuse_lookup(struct diff *d, struct reach *r, enum found found, con
 }
 
 /*
- * The export of that name, if whoever has it may bind to it. The namespace "module:a,b" of vmlinux is a
- * list of modules: others can neither import it nor load with a reference to such a symbol.
+ * The export of that name, if whoever has it may bind to it. What the patched kernel object has of that name itself comes
+ * first, as in its link. The namespace "module:a,b" of vmlinux is a list of modules: others can neither import it nor
+ * load with a reference to such a symbol.
  */
 static const struct export *find_export(const struct diff *d, const char *name)
 {
 	const struct export *e = exports_find(&d->exports, name);
+	unsigned int pos;
 
-	return e && !strcmp(e->owner, "vmlinux") && has_prefix(e->ns, "module:") ? NULL : e;
+	if (!e || (!strcmp(e->owner, "vmlinux") && has_prefix(e->ns, "module:")))
+		return NULL;
+	return !strcmp(e->owner, objname_of(d)) ||
+	       find_by_name(&d->own_symtab, name, false, -1, &pos, NULL) == FOUND_NONE ? e : NULL;
+}
+
+/*
+ * What another object of the patch makes global, and what the running kernel knows as that file's static symbol. Only the
+ * comparison of that object knows where it is; here the name must say it. With IBT, the compiler marks static
+ * functions only if that file takes their address, which is not known here either.
+ */
+static void reach_made_global(struct diff *d, struct reach *r, const struct name_set *peer, const struct atom *user)
+{
+	const struct symtab *tab = &d->own_symtab;
+	const struct kname *kn = symtab_find(tab, r->name);
+	const struct ksym *k = NULL;
+	unsigned int pos;
+
+	if (find_by_name(tab, r->name, true, -1, &pos, &k) != FOUND) {
+		diag_refuse(REASON_AMBIGUOUS_SYMBOL, "%s: %s: refers to %s, which the patch makes global in %s, and which of the kernel's %u symbols of this name that is cannot be told here; add a new global function to %s that uses it, and call that",
+			    d->opt.source, atom_title(user), r->name, peer->source, kn ? kn->count : 0, peer->source);
+		r->kind = REACH_FAILED;
+		return;
+	}
+	r->freed = is_freed(tab, k);
+	r->sealed = k->sealed || (ksym_is_code(k) && vmlinux_symtab(d)->nseals);
+	reach_klp(d, r, objname_of(d), objname_of(d), pos);
 }
 
 static void reach_undefined(struct diff *d, struct reach *r, const struct symbol *s,
@@ -319,6 +283,10 @@ static void reach_undefined(struct diff *d, struct reach *r, const struct symbol
 	enum found found;
 
 	HASH_FIND_STR(d->elsewhere, r->name, peer);
+	if (peer && peer->source) {
+		reach_made_global(d, r, peer, user);
+		return;
+	}
 	if (peer) {
 		r->kind = REACH_PEER;
 		return;
@@ -414,11 +382,7 @@ static bool is_unmarked(const struct atom *target)
 	       !arch_has_landing_mark(orig->sec, orig->off + orig->entry);
 }
 
-/*
- * Of several names at one place, a global one is the surest. A weak one may be another object's in the running
- * kernel; it is chosen if there is none but such. NULL: it has no name.
- */
-static const struct symbol *surest_name(struct atom *a)
+const struct symbol *surest_name(struct atom *a)
 {
 	const struct symbol *best = a->surest;
 
@@ -452,12 +416,12 @@ struct reach *reach_atom(struct diff *d, const struct atom *user, const struct r
 	bool is_new;
 
 	if (!s) {
-		diag_refuse("%s: %s: refers to %s, which has no name and cannot be found in the running kernel; give it a name",
+		diag_refuse(REASON_UNKNOWN_SYMBOL, "%s: %s: refers to %s, which has no name and cannot be found in the running kernel; give it a name",
 			    d->opt.source, atom_title(user), atom_title(target));
 		return NULL;
 	}
 	if (is_init && (!in_vmlinux(d) || has_prefix(target->sec->name, ".exit"))) {
-		diag_refuse("%s: %s: refers to %s, which the running kernel has freed after initialisation; leave this reference out",
+		diag_refuse(REASON_FREED, "%s: %s: refers to %s, which the running kernel has freed after initialisation; leave this reference out",
 			    d->opt.source, atom_title(user), s->name);
 		return NULL;
 	}
@@ -468,92 +432,4 @@ struct reach *reach_atom(struct diff *d, const struct atom *user, const struct r
 		r->sealed |= is_unmarked(target);
 	}
 	return check_freed(d, r, user);
-}
-
-/*
- * A weak function that another object overrides: its name belongs to the other one in the running
- * kernel, and patching it by name would replace that.
- */
-static bool is_overridden(struct diff *d, const struct symbol *s)
-{
-	const struct symtab *tab = &d->own_symtab;
-	const char *before = "the beginning", *after = "the end";
-	const struct ksym *k = NULL, *proven;
-	unsigned int pos;
-
-	if (symbol_bind(s) != STB_WEAK)
-		return false;
-	if (find_by_name(tab, s->name, false, true, &pos, &k) != FOUND || ksym_is_weak(k))
-		return false;
-	/* With a proof there is no doubt. */
-	if (d->proof && proven_symbol(d, s, &proven) == PROVEN)
-		return false;
-	if (k > tab->syms)
-		before = k[-1].name;
-	if (k + 1 < tab->syms + tab->nsyms)
-		after = k[1].name;
-	diag_refuse("%s: %s(): weak, and the kernel runs another object's definition of it instead, at %lx between %s and %s; patch that one",
-		    d->opt.source, s->name, (unsigned long)k->addr, before, after);
-	return true;
-}
-
-static void register_function(struct diff *d, struct atom *a)
-{
-	struct registration *reg;
-	const struct symbol *s = surest_name(a->twin);
-	enum found found;
-	unsigned int pos;
-	char *c;
-
-	if (strlen(s->name) > d->own_symtab.name_max) {
-		diag_refuse("%s: %.60s...(): the name has %zu characters, and the kernel cannot look up more than %zu; patch its callers instead",
-			    d->opt.source, s->name, strlen(s->name), d->own_symtab.name_max);
-		return;
-	}
-	if (is_overridden(d, s))
-		return;
-	found = find_defined(d, s, true, &pos, NULL);
-	if (found == FOUND_SEVERAL) {
-		diag_refuse("%s: %s(): the kernel has %u symbols of this name, and which one this is is not known; give the image and the proof object, so that it can be found by its place",
-			    d->opt.source, s->name, symtab_find(&d->own_symtab, s->name)->count);
-		return;
-	}
-	if (found == FOUND_UNPLACED) {
-		diag_refuse("%s: %s(): its place in the kernel image cannot be told with certainty; patch its callers instead",
-			    d->opt.source, s->name);
-		return;
-	}
-	if (found == FOUND_MOVING) {
-		diag_refuse("%s: %s(): its position among those of its name changes while the module %s is loaded; patch its callers instead",
-			    d->opt.source, s->name, d->opt.objname);
-		return;
-	}
-	if (found == FOUND_NONE) {
-		diag_refuse("%s: %s(): not in the symbol table of %s; is this file part of it, and is the source that of the running kernel?",
-			    d->opt.source, s->name, d->opt.objname);
-		return;
-	}
-
-	if (d->nregistrations == d->registrations_room) {
-		d->registrations_room = d->registrations_room ? d->registrations_room * 2 : 16;
-		d->registrations = xrealloc(d->registrations, d->registrations_room, sizeof(*d->registrations));
-	}
-	reg = &d->registrations[d->nregistrations++];
-	a->registration = d->nregistrations;
-	reg->atom = a;
-	reg->old_name = s->name;
-	reg->pos = pos;
-	reg->link_name = xasprintf("__kpatch_new.%s.%s.%u", d->opt.objname, s->name, pos);
-	for (c = reg->link_name; *c; c++)
-		if (!strchr("_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", *c))
-			*c = '_';
-}
-
-int resolve_registrations(struct diff *d)
-{
-	for (struct atom *a = d->taken; a; a = a->next_taken)
-		if (a->kind == ATOM_CODE && a->state == STATE_CHANGED && !a->parent &&
-		    !a->carried && is_named(a) && a->has_fentry && a->twin->has_fentry)
-			register_function(d, a);
-	return 0;
 }

@@ -77,17 +77,10 @@ const unsigned char *running_bytes(const struct running *run, uint64_t addr, uin
 static const struct reloc *module_reloc_from(const struct running *run, uint64_t addr)
 {
 	const struct section *s = &run->module.sections[addr >> MODULE_SECTION_SHIFT];
-	size_t lo = 0, hi = s->nrelocs;
+	size_t lo;
 
 	addr -= module_address(s->index, 0);
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s->relocs[mid].offset < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
+	lo = section_first_reloc(s, addr);
 	return lo < s->nrelocs ? &s->relocs[lo] : NULL;
 }
 
@@ -143,6 +136,27 @@ bool running_field(const struct running *run, uint64_t addr, uint32_t type, stru
 	return true;
 }
 
+bool running_table(const struct running *run, const char *name, uint64_t *from, uint64_t *to)
+{
+	const struct image_section *s = image_section(&run->image, name);
+	const char *word = name + strspn(name, ".");
+	char *start = xasprintf("__start_%s", word), *stop = xasprintf("__stop_%s", word);
+	const struct kname *first = symtab_find(run->names, start), *end = symtab_find(run->names, stop);
+
+	free(start);
+	free(stop);
+	if (s) {
+		*from = run->image.module ? module_address(s - run->image.sections, 0) : s->addr;
+		*to = *from + s->size;
+	} else if (!run->image.module && first && end) {
+		*from = first->first->addr;
+		*to = end->first->addr;
+	} else {
+		return false;
+	}
+	return *from <= *to && running_covers(run, *from, *to - *from);
+}
+
 bool running_has(const struct running *run, const char *name, uint64_t addr)
 {
 	const struct kname *kn = symtab_find(run->names, name);
@@ -151,6 +165,21 @@ bool running_has(const struct running *run, const char *name, uint64_t addr)
 		if (k->addr == addr)
 			return true;
 	return false;
+}
+
+bool running_has_any(const struct running *run, uint64_t addr)
+{
+	size_t lo = 0, hi = run->names->nsyms;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (run->names->syms[mid].addr < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < run->names->nsyms && run->names->syms[lo].addr == addr;
 }
 
 /* Where kallsyms' symbol is; in a module the section is found by its name. */

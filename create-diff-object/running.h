@@ -48,8 +48,17 @@ bool running_field(const struct running *run, uint64_t addr, uint32_t type, stru
  */
 uint64_t running_next_reloc(const struct running *run, uint64_t addr, uint64_t size);
 
+/*
+ * Where is the image's table that is made of sections of this name: a section, or, in a kernel, what lies between
+ * symbols? Returns whether there is one.
+ */
+bool running_table(const struct running *run, const char *name, uint64_t *from, uint64_t *to);
+
 /* Does the name stand at addr? */
 bool running_has(const struct running *run, const char *name, uint64_t addr);
+
+/* Does any name stand at addr? For the image of a kernel only, whose names are in the order of their addresses. */
+bool running_has_any(const struct running *run, uint64_t addr);
 
 /* The symbol that the running kernel knows by this name at this address, or NULL. */
 const struct ksym *running_ksym(const struct running *run, const char *name, uint64_t addr);

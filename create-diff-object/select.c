@@ -54,9 +54,44 @@ static void take(struct diff *d, struct atom *a)
 {
 	if (a->taken)
 		return;
+	if (a->left_out && a->state == STATE_NEW) {
+		diag_refuse(REASON_TABLE_ENTRY, "%s: %s: %s leaves it out, but changed code refers to it; leave that out as well",
+			    d->opt.source, atom_title(a), note_title(a->ignored));
+		a->left_out = false;
+		return;
+	}
 	a->taken = true;
 	*d->taken_end = a;
 	d->taken_end = &a->next_taken;
+}
+
+/* A tracepoint has a key and a static call, and may be in a function several times: told once. */
+static void warn_of_tracepoint(struct diff *d, const struct atom *code, const char *name)
+{
+	char *key = xasprintf("%s %s", atom_title(code), name);
+	struct name_set *s;
+
+	HASH_FIND_STR(d->untraced, key, s);
+	if (s) {
+		free(key);
+		return;
+	}
+	s = xcalloc(1, sizeof(*s));
+	s->name = key;
+	HASH_ADD_KEYPTR(hh, d->untraced, s->name, strlen(s->name), s);
+	diag_warn("%s: %s: the tracepoint %s belongs to a module, so the patched function does not trace it",
+		  d->opt.source, atom_title(code), name);
+}
+
+/* The name of the tracepoint that has this key or static call; NULL: none. */
+static const char *tracepoint_of(const char *name)
+{
+	static const char *const prefixes[] = { "__tracepoint_", "__SCK__tp_func_" };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (has_prefix(name, prefixes[i]))
+			return name + strlen(prefixes[i]);
+	return NULL;
 }
 
 /*
@@ -81,12 +116,11 @@ static bool key_is_early(struct diff *d, const struct atom *e)
 	if (!r->target && !ex && !symtab_find(&d->own_symtab, name) &&
 	    symtab_find(&d->vmlinux_symtab, name))
 		return true;
-	if (has_prefix(name, "__tracepoint_") || has_prefix(name, "__SCK__tp_func_")) {
-		diag_warn("%s: %s: the tracepoint %s belongs to a module, so the patched function does not trace it",
-			  d->opt.source, atom_title(e->describes), name);
+	if (tracepoint_of(name)) {
+		warn_of_tracepoint(d, e->describes, tracepoint_of(name));
 		return false;
 	}
-	diag_refuse("%s: %s: uses the static key or static call %s of a module, which may be loaded after the livepatch; test the key with static_key_enabled() instead",
+	diag_refuse(REASON_STATIC_KEY, "%s: %s: uses the static key or static call %s of a module, which may be loaded after the livepatch; use KPATCH_STATIC_BRANCH() or KPATCH_STATIC_CALL() instead (man kpatch-macros.h)",
 		    d->opt.source, atom_title(e->describes), name);
 	return false;
 }
@@ -158,6 +192,15 @@ static bool is_unchanged_code(const struct atom *t)
 	return t->kind == ATOM_CODE && top->twin && top->state == STATE_SAME;
 }
 
+/*
+ * What a sanitizer of undefined behaviour has to tell of a place in the code. The kernel writes nothing into it but that it has
+ * been told: each version of the code has its own.
+ */
+static bool is_of_sanitizer(const struct atom *t)
+{
+	return has_prefix(t->sec->name, ".data..Lubsan_");
+}
+
 static void take_needs(struct diff *d, struct atom *a)
 {
 	for (size_t i = 0; i < a->nrelocs; i++) {
@@ -166,21 +209,21 @@ static void take_needs(struct diff *d, struct atom *a)
 		const struct atom *behind = follower(a, r);
 
 		if (r->before && may_have_parts(r->before) && !is_made_by_macro(t) && !adjoin(r->before, t))
-			diag_refuse("%s: %s: refers either to the end of %s or to %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
+			diag_refuse(REASON_AMBIGUOUS_REFERENCE, "%s: %s: refers either to the end of %s or to %s, which follows it in section %s, and which one cannot be told; put the new one into another section",
 				    d->opt.source, atom_title(a), atom_title(r->before),
 				    atom_title(t), t->sec->name);
 		if (behind)
-			diag_refuse("%s: %s: refers either to the inside of %s or to a place in front of %s, which follows it in section %s, and which one cannot be told; put new variables into another section, and keep the old ones",
+			diag_refuse(REASON_AMBIGUOUS_REFERENCE, "%s: %s: refers either to the inside of %s or to a place in front of %s, which follows it in section %s, and which one cannot be told; put new variables into another section, and keep the old ones",
 				    d->opt.source, atom_title(a), atom_title(t), atom_title(behind), t->sec->name);
 		if (!t || !binds_to_copy(a, r))
 			continue;
-		if (t->kind == ATOM_DATA && !is_named(t) && is_writable(t->sec)) {
-			diag_refuse("%s: %s: refers to nameless data at %s that cannot be found in the running kernel; give it a name",
+		if (t->kind == ATOM_DATA && !is_named(t) && is_writable(t->sec) && !is_of_sanitizer(t)) {
+			diag_refuse(REASON_UNKNOWN_SYMBOL, "%s: %s: refers to nameless data at %s that cannot be found in the running kernel; give it a name",
 				    d->opt.source, atom_title(a), atom_title(t));
 			continue;
 		}
 		if (is_unchanged_code(t)) {
-			diag_refuse("%s: %s: refers to the inside of %s, which did not change; leave this part out",
+			diag_refuse(REASON_INNER_REFERENCE, "%s: %s: refers to the inside of %s, which did not change; leave this part out",
 				    d->opt.source, atom_title(a), atom_title(t));
 			continue;
 		}
@@ -188,7 +231,7 @@ static void take_needs(struct diff *d, struct atom *a)
 	}
 	for (struct atom *e = a->entries; e; e = e->next_entry)
 		if (e->sec->table->flags & TABLE_AT_BOOT_ONLY)
-			diag_refuse("%s: %s: uses %s (section %s), which the kernel puts into its own code at boot, and a livepatch would do without; patch the callers instead",
+			diag_refuse(REASON_BOOT_CODE, "%s: %s: uses %s (section %s), which the kernel puts into its own code at boot, and a livepatch would do without; patch the callers instead",
 				    d->opt.source, atom_title(a), e->sec->table->what, e->sec->name);
 		else if (key_is_early(d, e))
 			take(d, e);
@@ -197,7 +240,7 @@ static void take_needs(struct diff *d, struct atom *a)
 	if (a->parent)
 		take(d, a->parent);
 	if (a->stuck)
-		diag_refuse("%s: %s: has a short jump to another function of section %s; move one of them to another section",
+		diag_refuse(REASON_SHORT_JUMP, "%s: %s: has a short jump to another function of section %s; move one of them to another section",
 			    d->opt.source, atom_title(a), a->sec->name);
 }
 
@@ -217,7 +260,7 @@ static void refuse_unknown_tables(struct diff *d)
 
 				if (!t || t->kind != ATOM_CODE || !t->taken)
 					continue;
-				diag_refuse("%s: %s: section %s refers to it, and its meaning is not known; please report this section",
+				diag_refuse(REASON_UNKNOWN_SECTION, "%s: %s: section %s refers to it, and its meaning is not known; please report this section",
 					    d->opt.source, atom_title(t), sec->name);
 				return;
 			}
@@ -234,11 +277,14 @@ int select_atoms(struct diff *d)
 		bool changed = a->kind == ATOM_CODE && a->state == STATE_CHANGED && !a->parent &&
 			       !a->carried;
 		bool new = (a->kind == ATOM_CODE || a->kind == ATOM_DATA) &&
-			   a->state == STATE_NEW && is_global_atom(a);
+			   a->state == STATE_NEW && is_global_atom(a) && !a->left_out;
 
 		if (changed || new)
 			take(d, a);
 	}
+	for (struct note *n = d->notes; n; n = n->next)
+		if (n->callback)
+			take(d, n->callback);
 	for (struct atom *a = d->taken; a; a = a->next_taken)
 		take_needs(d, a);
 	refuse_unknown_tables(d);

@@ -10,6 +10,7 @@
 struct queue {
 	struct diff *d;
 	struct atom *first, **end;
+	bool heeded;		/* a caller is not one that the author ignores */
 };
 
 static void push(struct queue *q, struct atom *a)
@@ -22,11 +23,16 @@ static void push(struct queue *q, struct atom *a)
 }
 
 /* Things that only one of the objects has are new, whatever happens. */
-static void change(struct queue *q, struct atom *a)
+static void change(struct queue *q, struct atom *a, const struct atom *cause)
 {
 	if (!a->twin || a->state != STATE_SAME)
 		return;
+	if (a->ignored && a->kind == ATOM_CODE) {
+		leave_out(a);
+		return;
+	}
 	a->state = STATE_CHANGED;
+	a->cause = cause;
 	push(q, a);
 }
 
@@ -48,9 +54,9 @@ static bool adopt_constant(struct queue *q, struct atom *constant)
 		struct atom *user = constant->uses[i].by;
 
 		if (user->kind == ATOM_ENTRY && user->describes)
-			change(q, user->describes);
+			change(q, user->describes, constant);
 		else if ((user->kind == ATOM_CODE || is_constant(user)) && user->twin)
-			change(q, user);
+			change(q, user, constant);
 		else if (user->kind != ATOM_CODE && user->state != STATE_NEW)
 			complete = false;
 	}
@@ -62,8 +68,10 @@ static void spread_constant(struct queue *q, struct atom *a)
 {
 	if (a->state != STATE_CHANGED || a->own_copy || !is_constant(a) || !is_constant(a->twin))
 		return;
-	if (!adopt_constant(q, a))
-		diag_refuse("%s: %s: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback",
+	if (adopt_constant(q, a))
+		check_escapes(q->d, a);
+	else
+		diag_refuse(REASON_CONSTANT_DATA, "%s: %s: a constant object changed, and other files or data can refer to it; change the functions that use it instead, or use a pre-patch callback",
 			    q->d->opt.source, atom_title(a));
 	a->own_copy = true;
 }
@@ -72,19 +80,20 @@ static void spread_constant(struct queue *q, struct atom *a)
 static void spread_part(struct queue *q, struct atom *a)
 {
 	if (a->parent)
-		change(q, a->parent);
+		change(q, a->parent, a);
 }
 
 /*
  * The code that refers to something by a call in user: user itself, or what an alternative in it belongs
  * to. Calls fn for each; returns false where nobody is known.
  */
-static bool for_each_caller(struct atom *user, void (*fn)(struct queue *q, struct atom *a), struct queue *q)
+static bool for_each_caller(struct atom *user, void (*fn)(struct queue *q, struct atom *a, const struct atom *f),
+			    struct queue *q, const struct atom *f)
 {
 	bool known = false;
 
 	if (user->kind == ATOM_CODE) {
-		fn(q, user);
+		fn(q, user, f);
 		return true;
 	}
 	for (size_t i = 0; user->kind == ATOM_POOL && i < user->nuses; i++) {
@@ -93,23 +102,39 @@ static bool for_each_caller(struct atom *user, void (*fn)(struct queue *q, struc
 
 		if (!code)
 			continue;
-		fn(q, code);
+		fn(q, code, f);
 		known = true;
 	}
 	return known;
 }
 
-static void change_top(struct queue *q, struct atom *a)
+static void change_top(struct queue *q, struct atom *a, const struct atom *f)
 {
-	change(q, top_of(a));
+	change(q, top_of(a), f);
 }
 
-static void nothing(struct queue *q, struct atom *a)
+static void heed_caller(struct queue *q, struct atom *a, const struct atom *f)
 {
+	const struct atom *top = top_of(a);
+
+	if (top->ignored)
+		top->ignored->needed = true;
+	else
+		q->heeded = true;
+}
+
+static void nothing(struct queue *q, struct atom *a, const struct atom *f)
+{
+}
+
+/* Of vmlinux; the code of a module runs when that is loaded, and that may be later. */
+static bool has_run(const struct diff *d, const struct atom *user)
+{
+	return user->kind == ATOM_REGISTRY && has_prefix(user->sec->name, ".init.") && !strcmp(d->opt.objname, "vmlinux");
 }
 
 /* Is f reached by direct calls only, so that whoever calls it can call another copy? */
-static bool is_only_called(const struct atom *f)
+static bool is_only_called(const struct diff *d, const struct atom *f)
 {
 	bool called = false;
 
@@ -121,7 +146,7 @@ static bool is_only_called(const struct atom *f)
 				   (u->by->describes == f || u->by->sec->table->kind != TABLE_ENTRIES)))
 			continue;
 		if (!is_code(u->by->sec) || !arch_is_branch(u->by->sec, u->reloc) ||
-		    !for_each_caller(u->by, nothing, NULL))
+		    (!for_each_caller(u->by, nothing, NULL, NULL) && !has_run(d, u->by)))
 			return false;
 		called = true;
 	}
@@ -140,12 +165,19 @@ static void spread_to_callers(struct queue *q, struct atom *f)
 	    (f->has_fentry && f->twin->has_fentry))
 		return;
 	if (is_global_atom(f) || is_global_atom(f->twin) || !has_prefix(f->sec->name, ".text") ||
-	    !is_only_called(f) || !is_only_called(f->twin))
+	    !is_only_called(q->d, f) || !is_only_called(q->d, f->twin))
+		return;
+	q->heeded = false;
+	for (size_t i = 0; i < f->nuses; i++)
+		if (f->uses[i].by->kind != ATOM_ENTRY)
+			for_each_caller(f->uses[i].by, heed_caller, q, f);
+	/* With no caller that may change it would be lost. */
+	if (!q->heeded)
 		return;
 	f->carried = true;
 	for (size_t i = 0; i < f->nuses; i++)
 		if (f->uses[i].by->kind != ATOM_ENTRY)
-			for_each_caller(f->uses[i].by, change_top, q);
+			for_each_caller(f->uses[i].by, change_top, q, f);
 }
 
 /*
@@ -166,7 +198,7 @@ static void spread_to_tables(struct queue *q, struct atom *f)
 			    a->state != STATE_SAME)
 				continue;
 			a->inner_table = true;
-			change(q, a);
+			change(q, a, f);
 		}
 }
 
@@ -184,7 +216,7 @@ int spread_changes(struct diff *d)
 	for_each_atom(&d->patched, a) {
 		/* A lost or new cold part comes with changed branches, but do not rely on it. */
 		if (a->twin && lost_part(a))
-			change(&q, a);
+			change(&q, a, NULL);
 		if (a->state != STATE_SAME)
 			push(&q, a);
 	}

@@ -58,7 +58,7 @@ static int libdw_error(const struct reader *r)
  * before: from such an address follow the section and the offset in it. Addresses of sections that are not
  * loaded, which are those of debugging information, stay plain offsets.
  */
-static void relocate(struct section *info)
+void relocate_debug(struct section *info)
 {
 	for_each_reloc(info, r) {
 		uint64_t value = r->sym->sym.st_value + (uint64_t)r->addend;
@@ -264,6 +264,30 @@ static int read_parts(struct reader *r, struct type *t, Dwarf_Die *die, bool beh
 	return end < 0 ? -1 : 0;
 }
 
+/* Is what a pointer points to const? */
+static bool points_to_const(Dwarf_Die *pointer)
+{
+	Dwarf_Die die = *pointer;
+	Dwarf_Attribute attr;
+
+	for (unsigned int i = 0; i < MAX_DEPTH; i++) {
+		if (!dwarf_attr(&die, DW_AT_type, &attr) || !dwarf_formref_die(&attr, &die))
+			return false;
+		switch (dwarf_tag(&die)) {
+		case DW_TAG_const_type:
+			return true;
+		case DW_TAG_typedef:
+		case DW_TAG_volatile_type:
+		case DW_TAG_restrict_type:
+		case DW_TAG_atomic_type:
+			break;
+		default:
+			return false;
+		}
+	}
+	return false;
+}
+
 /* behind: what this says is reached through a pointer. */
 static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 {
@@ -311,6 +335,7 @@ static struct type *read_new_type(struct reader *r, Dwarf_Die *die, bool behind)
 	case DW_TAG_pointer_type:
 	case DW_TAG_subroutine_type:
 		behind = true;
+		t->to_const = tag == DW_TAG_pointer_type && points_to_const(die);
 		t->to = type_of(r, die, behind);
 		break;
 	case DW_TAG_array_type:
@@ -467,6 +492,7 @@ static int read_named_type(struct reader *r, Dwarf_Die *die)
 	n = xcalloc(1, sizeof(*n));
 	n->type = t;
 	n->function = r->function;
+	n->entry = dwarf_dieoffset(die);
 	*(r->named->last ? r->named->last : &r->named->list) = n;
 	r->named->last = &n->next;
 	return 0;
@@ -576,7 +602,7 @@ static int read_units(struct reader *r, Dwarf *dwarf)
  * The section that libdw reads. Sections of groups, which are those of type units, are left out there. Compressed
  * ones are as good as none: libdw's copies of them would not be relocated.
  */
-static struct section *info_section(const struct elf_file *file)
+struct section *info_section(const struct elf_file *file)
 {
 	struct section *info = NULL;
 
@@ -603,7 +629,7 @@ int read_types(struct diff *d, struct elf_file *file)
 		return 0;
 	r.left = info->size;
 	r.passes_left = info->size * MAX_PASSES;
-	relocate(info);
+	relocate_debug(info);
 	dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!dwarf)
 		return libdw_error(&r);

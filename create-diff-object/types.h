@@ -25,14 +25,23 @@ struct type {
 	bool by_tag;		/* structure or union that is known by its name only */
 	bool unknown;		/* agrees with every other; only ever a part of what is known */
 	struct type *to;	/* what is pointed to, an element, what is returned */
+	bool to_const;		/* pointer: to what must not be written through it */
 	struct part *parts;
 	size_t nparts, room;
 	const struct type *agrees, *disagrees;	/* the last types that were found to do so */
 	uint64_t shape;		/* 0: not asked for yet */
 };
 
+/* types.c */
+/* The section with the descriptions; NULL: there is none that is read here. */
+struct section *info_section(const struct elf_file *file);
+/* Puts addresses into a debugging section, as if section N of the object were at N << 32. */
+void relocate_debug(struct section *info);
+
 /* agree.c */
 /* The type of a member as messages show it: "int", "int : 3". Allocated anew at each call. */
 char *member_title(const struct part *p);
+/* The same with its name, as C declares it: "char name[16]", "int flag : 3". */
+char *member_declaration(const struct part *p);
 
 #endif

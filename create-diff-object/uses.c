@@ -34,3 +34,19 @@ void list_uses(struct elf_file *file)
 				t->uses[t->nuses++] = (struct use){ .by = b, .reloc = &b->relocs[i] };
 		}
 }
+
+/* Branches to the rest of the function are no calls. */
+static bool is_call(const struct atom *by, const struct reloc *r)
+{
+	const struct atom *t = r->target;
+
+	return arch_is_branch(by->sec, r) && (!t || (t != by && t->parent != by && by->parent != t));
+}
+
+const struct reloc *call_behind(const struct use *u)
+{
+	for (const struct reloc *r = u->reloc + 1; r < u->by->relocs + u->by->nrelocs; r++)
+		if (is_call(u->by, r))
+			return r;
+	return NULL;
+}

@@ -24,11 +24,11 @@ static int check_changes(struct diff *d)
 		if (a->state == STATE_SAME)
 			continue;
 		if (a->kind == ATOM_CODE && a->state == STATE_CHANGED && !is_redirected(a))
-			err = diag_error("%s: %s: changed, but not registered; please report this",
+			err = diag_fault(REASON_INTERNAL, "%s: %s: changed, but not registered; please report this",
 					 d->opt.source, atom_title(a));
 		/* New static things that no included code uses are not needed. */
-		if (!a->taken && (a->state == STATE_CHANGED || is_global_atom(a)))
-			err = diag_error("%s: %s: %s, but not part of the output; please report this",
+		if (!a->taken && !a->left_out && (a->state == STATE_CHANGED || is_global_atom(a)))
+			err = diag_fault(REASON_INTERNAL, "%s: %s: %s, but not part of the output; please report this",
 					 d->opt.source, atom_title(a),
 					 a->state == STATE_NEW ? "new" : "changed");
 	}
@@ -47,12 +47,12 @@ static int check_relocs(struct diff *d)
 			unsigned int width = arch_reloc_width(r->type);
 
 			if (!width || r->offset + width > rela->relocates->size || !r->sym)
-				return diag_error("%s: relocation %zu of %s is out of range; please report this",
+				return diag_fault(REASON_INTERNAL, "%s: relocation %zu of %s is out of range; please report this",
 						  d->opt.source, j, rela->relocates->name);
 			/* References to the end of a thing are legal, beyond it they are not. */
 			if (r->sym->sec && r->sym->type == STT_SECTION &&
 			    (r->addend < -8 || r->addend > (int64_t)r->sym->sec->size + 8))
-				return diag_error("%s: relocation %zu of %s points outside of %s; please report this",
+				return diag_fault(REASON_INTERNAL, "%s: relocation %zu of %s points outside of %s; please report this",
 						  d->opt.source, j, rela->relocates->name,
 						  r->sym->sec->name);
 		}

@@ -9,10 +9,10 @@
  *	fuzz-diff ROUNDS SEED		that many inputs; the same seed gives the same ones
  *	fuzz-diff INPUT...		these inputs, such as were found before
  *
- * FUZZ_BASES names directories, with ':' between them, that hold good inputs: orig.o, patched.o, symtab and
- * symvers, perhaps proof.o and image, and objname. An input is a byte that chooses the base, a byte that
- * chooses which of the files is replaced (its highest bit: and that differences from the image are warnings),
- * and the contents of that file. The mutations know ELF: they put extreme values into single fields of headers,
+ * FUZZ_BASES names directories, with ':' between them, that hold good inputs: orig.o, patched.o, symtab,
+ * symvers and changed-lines, perhaps proof.o and image, and objname. An input is a byte that chooses the base, a byte that
+ * chooses which of the files is replaced (its highest bit: and that differences from the image are warnings; the
+ * next one: and that a function is shown instead), and the contents of that file. The mutations know ELF: they put extreme values into single fields of headers,
  * symbols and relocations, so that they reach what lies behind the first checks.
  */
 #include <elf.h>
@@ -38,6 +38,7 @@ static const char *const file_names[NFILES] = { "orig.o", "patched.o", "symtab",
 						       "proof.o", "image", "symvers" };
 
 #define SKIP_IMAGE_CHECK 0x80
+#define EXPLAIN 0x40
 
 struct blob {
 	unsigned char *data;
@@ -47,6 +48,7 @@ struct blob {
 struct base {
 	struct blob file[NFILES];
 	char *path[NFILES];
+	char *changed_lines;
 	char *objname;		/* first line of the file of this name; or vmlinux */
 	bool has_proof;
 };
@@ -114,6 +116,8 @@ static void read_bases(void)
 			if ((i != PROOF && i != IMAGE) || base->has_proof)
 				base->file[i] = read_blob(base->path[i]);
 		}
+		if (asprintf(&base->changed_lines, "%s/changed-lines", dir) < 0)
+			die("memory");
 		base->objname = read_word(dir, "objname");
 	}
 }
@@ -121,7 +125,7 @@ static void read_bases(void)
 /* Which file an input replaces. */
 static int which_file(const struct base *base, uint8_t byte)
 {
-	return (byte & ~SKIP_IMAGE_CHECK) % (base->has_proof ? SYMVERS : SYMTAB + 1);
+	return (byte & ~(SKIP_IMAGE_CHECK | EXPLAIN)) % (base->has_proof ? SYMVERS : SYMTAB + 1);
 }
 
 /* ---- one input ---- */
@@ -141,7 +145,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char output[64], report[64], mod[] = "livepatch_fuzz", name[] = "fuzz",
 		report_option[] = "--report", proof_option[] = "--proof", image_option[] = "--image",
-		skip_option[] = "--skip-image-check", debug_option[] = "--debug";
+		skip_option[] = "--skip-image-check", debug_option[] = "--debug", lines_option[] = "--changed-lines",
+		explain_option[] = "--explain=foo", same_lines_option[] = "--same-lines";
 	char *file[NFILES], *fuzzed;
 	struct base *base;
 	int which;
@@ -158,7 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(file, base->path, sizeof(file));
 	file[which] = fuzzed = memory_file(data + 2, size - 2);
 
-	char *argv[] = { name, report_option, report, file[ORIG], file[PATCHED], base->objname,
+	char *argv[] = { name, report_option, report, lines_option, base->changed_lines,
+			 data[1] & EXPLAIN ? explain_option : same_lines_option, file[ORIG], file[PATCHED], base->objname,
 			 file[SYMTAB], file[SYMVERS], mod, output, proof_option, file[PROOF],
 			 image_option, file[IMAGE],
 			 data[1] & SKIP_IMAGE_CHECK ? skip_option : debug_option, NULL };
@@ -397,7 +403,7 @@ static const struct blob *choose_good(uint8_t *input, int *which)
 	input[0] = below(nbases);
 	base = &bases[input[0]];
 	*which = below(10) ? objects[below(base->has_proof ? 4 : 2)] : SYMTAB;
-	input[1] = *which | (base->has_proof && below(2) ? SKIP_IMAGE_CHECK : 0);
+	input[1] = *which | (base->has_proof && below(2) ? SKIP_IMAGE_CHECK : 0) | (below(8) ? 0 : EXPLAIN);
 	return &base->file[*which];
 }
 

@@ -313,7 +313,7 @@ load diff-fixtures
 		#ifdef PATCHED
 		static struct ops { fn *a, *b; } new_ops = { foo, local_one };
 		extern struct ops *ops;
-		static fn *const volatile new_table[] = { foo, local_one };
+		static fn *volatile new_table[] = { foo, local_one };
 		#endif
 		int user(int x)
 		{
@@ -730,7 +730,7 @@ load diff-fixtures
 		klp vmlinux state 0
 	EOT
 	infos <<-'EOT'
-		file.c: changed function: foo
+		file.c: changed function: foo: only its cold part foo.cold differs
 	EOT
 	relocs __mcount_loc <<-'EOT'
 		__mcount_loc 0x0 64 foo 0
@@ -995,5 +995,58 @@ load diff-fixtures
 	cdo 2
 	messages <<-'EOT'
 		refused: file.c: f(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
+	EOT
+}
+
+@test "what another object of the patch makes global is the running kernel's, under the name and position that it has" {
+	pair <<-'EOT'
+		int was_static(int);
+		extern int static_data;
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x = was_static(x) + static_data;
+		#endif
+			return x + 1;
+		}
+	EOT
+	ksyms t was_static d static_data T static_data
+	printf 'was_static\tother.c\nstatic_data\tother.c\n' > elsewhere
+	cdo 0 --defined-elsewhere elsewhere
+	code_relocs .text.foo <<-'EOT'
+		.text.foo PLT32 .kpatch.sym.vmlinux.vmlinux.was_static,0 -4
+		.text.foo PC32 .kpatch.sym.vmlinux.vmlinux.static_data,1 -4
+	EOT
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux static_data 1
+		klp vmlinux was_static 0
+	EOT
+	# Which one it is must be certain.
+	ksyms t was_static
+	cdo 2 --defined-elsewhere elsewhere
+	messages <<-'EOT'
+		refused: file.c: foo(): refers to was_static, which the patch makes global in other.c, and which of the kernel's 2 symbols of this name that is cannot be told here; add a new global function to other.c that uses it, and call that
+	EOT
+}
+
+@test "of what another object makes global, the address may be taken if the kernel may call it through that" {
+	pair <<-'EOT'
+		int was_static(int);
+		void *foo(void)
+		{
+		#ifdef PATCHED
+			return was_static;
+		#endif
+			return 0;
+		}
+	EOT
+	ksyms t was_static
+	printf 'was_static\tother.c\n' > elsewhere
+	cdo 0 --defined-elsewhere elsewhere
+	printf 'seal\tffffffff81000010\n' >> symtab
+	cdo 2 --defined-elsewhere elsewhere
+	messages <<-'EOT'
+		refused: file.c: foo(): takes the address of was_static(), which nothing in the kernel does: a call through a pointer would end in a trap (IBT); take the address of a new function that calls it
 	EOT
 }

@@ -81,6 +81,37 @@ asm_pair()
 	symtab_of orig.o > symtab
 }
 
+# version SIDE [FILE]: a source, file.c if not said, of the original or patched tree, from standard input.
+version()
+{
+	local file=tree-$1/${2:-file.c}
+	mkdir -p "$(dirname "$file")"
+	cat > "$file"
+}
+
+# tree_pair [FLAGS]: orig.o and patched.o from the sources that version() wrote, as the driver does it: made equally long
+# first, and with a list of the lines that differ.
+tree_pair()
+{
+	local file side awk=$TOP/kpatch-build
+	printf '%s' "$FIXTURE_PRELUDE" > prelude.h
+	: > changed-lines
+	for file in $(cd tree-original && find . -type f -printf '%P\n' | sort); do
+		diff "tree-original/$file" "tree-patched/$file" > hunks && continue
+		awk -v file="$file" -f "$awk/hunk.awk" -f "$awk/changed-lines.awk" hunks >> changed-lines
+		awk -v side=1 -f "$awk/hunk.awk" -f "$awk/pad.awk" hunks "tree-original/$file" > padded
+		awk -v side=2 -f "$awk/hunk.awk" -f "$awk/pad.awk" hunks "tree-patched/$file" > "tree-patched/$file.new"
+		mv padded "tree-original/$file"
+		mv "tree-patched/$file.new" "tree-patched/$file"
+	done
+	for side in original patched; do
+		(cd "tree-$side" && compile "../$side.o" file.c -include ../prelude.h -g "-fdebug-prefix-map=$PWD=." "$@")
+	done
+	mv original.o orig.o
+	symtab_of orig.o > symtab
+	CDO_OPTIONS+=(--changed-lines changed-lines --trees tree-)
+}
+
 # ksym_lines: "TYPE NAME" per line on standard input becomes sym lines, one address after the other.
 ksym_lines()
 {
@@ -215,6 +246,12 @@ messages()
 	diff -u - <(printf '%s\n' "$stderr" | sed 's/^create-diff-object: //')
 }
 
+# refusals: compare what is refused with standard input, without the details behind it: see diff-picture.bats.
+refusals()
+{
+	diff -u - <(printf '%s\n' "$stderr" | sed -n 's/^create-diff-object: //p')
+}
+
 no_messages()
 {
 	[[ -z $stderr ]] || { printf 'unexpected: %s\n' "$stderr"; return 1; }
@@ -227,16 +264,23 @@ infos()
 		sed 's/^create-diff-object: //; /: [0-9]* bytes, [0-9]* livepatch relocations$/d')
 }
 
-# changes: compare the report with standard input, without its head, sizes and link names. Fields
+# changes: compare the report with standard input, without its head, sizes, link names, reasons and notes. Fields
 # are separated by a blank. Names of which the compiler chooses the number: see the tests.
 changes()
 {
-	diff -u - <(sed -n '3,$p' report | awk -F '\t' '
+	diff -u - <(sed -n '4,$p' report | awk -F '\t' '
+		$1 ~ /^(why|risk|moved|removed)$/ { next }
 		$1 == "function" { print $1, $2, $3; next }
 		$1 == "part" { print $1, $2, $3; next }
 		$1 == "new" { print $1, $2, $3; next }
 		$1 == "copy" { print $1, $2, $3; next }
 		{ gsub(/\t/, " "); print }')
+}
+
+# reasons: compare what the report says of why functions changed, moved or are gone. Fields are separated by a blank.
+reasons()
+{
+	diff -u - <(sed -n -E '/^(why|moved|removed)\t/s/\t/ /gp' report)
 }
 
 # reloc_list OBJECT: "SECTION OFFSET TYPE SYMBOL ADDEND", the addend as a signed decimal.

@@ -278,9 +278,66 @@ same_names()
 		function foo 0
 		klp vmlinux second 0
 	EOT
-	# What the kernel has done with its tables since is no difference.
-	objcopy --update-section __bug_table=<(printf '%012d' 0) image 2> errors || cat errors
-	given [ ! -s errors ]
+}
+
+@test "alternatives, keys, bugs and all else that tables say of code is compared, entry by entry" {
+	local table common=(-DFEATURE=7 -DLINE=3 -DREPLACEMENT=clac -DKEY=key -DCALL_KEY=key -DLANDING=5b '-DFILE="a.c"')
+	asm_pair "${common[@]}" <<-'EOT'
+		.text
+		.globl foo
+		.type foo, @function
+	1:
+	foo:	call __fentry__
+	2:	ud2
+	3:	.byte 0x0f, 0x1f, 0x44, 0, 0
+	4:	call foo
+	5:
+	#ifdef PATCHED
+		nop
+	#endif
+		ret
+		.size foo, . - foo
+		.section __mcount_loc, "a"
+		.quad 1b
+		.section .altinstr_replacement, "ax"
+	6:	REPLACEMENT
+	7:	call foo
+	8:
+		.section .altinstructions, "a"
+		.long 4b - ., 7b - .
+		.word 3, 0
+		.byte 8b - 7b, 5
+		.long 2b - ., 6b - .
+		.word FEATURE, 0
+		.byte 7b - 6b, 2
+		.section __bug_table, "aw"
+		.long 2b - ., 9f - .
+		.word LINE, 2
+		.section __jump_table, "aw"
+		.long 3b - ., 5b - .
+		.quad KEY - .
+		.section .static_call_sites, "aw"
+		.long 4b - ., CALL_KEY - .
+		.section __ex_table, "a"
+		.long 2b - ., LANDING - ., 0
+		.section .rodata.str1.1, "aMS", @progbits, 1
+	9:	.asciz FILE
+	EOT
+	object before <<< 'int key, other_key; int before(void) { return 1; }'
+	cp orig.o proof.o
+	CDO_OPTIONS=(--proof proof.o --image image)
+	for table in FEATURE=8:.altinstructions REPLACEMENT=stac: KEY=other_key:__jump_table LINE=4:__bug_table \
+		'FILE="b.c":__bug_table' CALL_KEY=other_key:.static_call_sites LANDING=3b:__ex_table; do
+		compile shipped.o file.S "${common[@]}" "-U${table%%=*}" "-D${table%:*}"
+		link_kernel before.o shipped.o
+		cdo 1
+		if [[ $table == *: ]]; then
+			[[ $stderr == "create-diff-object: error: file.c: .altinstr_replacement+0x2: the kernel has cb "*" here, the compiled source ca "*"; $CAUSES" ]]
+		else
+			[[ $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel has another entry of the "*" (section ${table#*:}) for this place than the compiled source, or none; $CAUSES" ]]
+		fi
+	done
+	link_kernel before.o orig.o
 	cdo 0
 }
 
@@ -333,6 +390,28 @@ same_names()
 	messages <<-'EOT'
 		refused: file.c: arch_report(): weak, and the kernel runs another object's definition of it instead, at ffffffff81000000 between the beginning and foo; patch that one
 	EOT
+}
+
+@test "a weak definition that another object overrides does not become a strong one" {
+	object strong <<< 'int arch_report(void) { return 5; }'
+	pair <<-'EOT'
+		#ifndef PATCHED
+		__attribute__((weak))
+		#endif
+		int arch_report(void) { return 0; }
+		int foo(int x) { return arch_report() + x; }
+	EOT
+	proof
+	link_kernel strong.o proof.o
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: arch_report(): weak, and the kernel runs another object's definition of it instead, at ffffffff81000000 between the beginning and foo; patch that one
+	EOT
+	# If nothing overrides it, nothing is lost.
+	link_kernel proof.o
+	cdo 0
+	no_messages
+	changes <<< 'function foo 0'
 }
 
 @test "in a module positions are those of its symbol table, whatever the addresses" {
@@ -485,4 +564,227 @@ same_names()
 	tail -n 1 <<< "$stderr" | diff -u - <(echo 'create-diff-object: warning: file.c: 10 more sections differ')
 	cdo 3 --skip-image-check
 	[ "$(wc -l <<< "$stderr")" -eq 21 ]
+}
+
+# callers FUNCTION: a pair whose keep() calls FUNCTION(), and whose foo() is changed.
+callers()
+{
+	sed "s/CALLED/$1/" <<-'EOT' | pair
+		int CALLED(int);
+		extern int limit;
+		int keep(int x) { return CALLED(x) + limit; }
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + 1;
+		}
+	EOT
+	proof
+}
+
+@test "what the kernel calls, or refers to, by a name that it does not have is another thing" {
+	callers new_helper
+	object other <<< 'int old_helper(int x) { return x * 7; } int old_limit = 3;'
+	sed 's/new_helper/old_helper/' file.c > shipped.c
+	compile shipped.o shipped.c -fno-function-sections -fno-data-sections -Dlimit=old_limit
+	link_kernel shipped.o other.o
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: keep+0x"*": the kernel refers to old_helper+0x0 here, the compiled source to new_helper+0x0; $CAUSES" ]]
+	callers old_helper
+	kernel_symtab
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: keep+0x"*": the kernel refers to old_limit+0x0 here, the compiled source to limit+0x0; $CAUSES" ]]
+	callers new_helper
+	compile shipped.o shipped.c -fno-function-sections -fno-data-sections
+	object other <<< 'int old_helper(int x) { return x * 7; } int limit = 3;'
+	link_module shipped.o other.o
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: keep+0x"*": the kernel refers to old_helper+0x0 here, the compiled source to new_helper+0x0; $CAUSES" ]]
+	# What the linker makes is data, and has no other name; what is weak and missing is nowhere.
+	OBJNAME=vmlinux
+	callers old_helper
+	object other <<< 'int old_helper(int x) { return x * 7; } int before = 3, made[2];'
+	link_kernel proof.o other.o --defsym=limit=made+4
+	sed -i '/\tlimit$/d' symtab
+	cdo 0
+	sed -i 's/^int keep/extern int maybe(int) __attribute__((weak)); int weak(int x) { return maybe ? maybe(x) : 0; } &/' file.c
+	for object in orig.o patched.o; do
+		compile "$object" file.c ${PATCHED[@]+"${PATCHED[@]}"}
+		PATCHED=(-DPATCHED)
+	done
+	proof
+	link_kernel proof.o other.o --defsym=limit=made+4
+	cdo 0
+	# kallsyms leaves its own tables out, which are weak.
+	sed -i 's/^extern int maybe/extern int table[] __attribute__((weak)); int tables(int x) { return table[x]; } &/' file.c
+	PATCHED=()
+	for object in orig.o patched.o; do
+		compile "$object" file.c ${PATCHED[@]+"${PATCHED[@]}"}
+		PATCHED=(-DPATCHED)
+	done
+	proof
+	link_kernel proof.o other.o --defsym=limit=made+4 --defsym=table=made+4
+	sed -i '/\ttable$/d; /\tlimit$/d' symtab
+	cdo 0
+}
+
+@test "a variable whose name others have, too, is not what the kernel has by another name" {
+	pair <<-'EOT'
+		static int counter;
+		int keep(int x) { return counter += x; }
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			return x + 1;
+		}
+	EOT
+	for object in first third; do
+		object $object <<< "static int counter; int $object(int x) { return counter -= x; }"
+	done
+	compile shipped.o file.c -fno-function-sections -fno-data-sections -Dcounter=total
+	proof
+	link_kernel first.o shipped.o third.o
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: keep+0x"*": the kernel refers to total+0x0 here, the compiled source to .bss+0x"*"; $CAUSES" ]]
+	link_kernel first.o proof.o third.o
+	cdo 0
+}
+
+@test "what only the original has, not the proof object, is not what the kernel has by this name" {
+	pair <<-'EOT'
+		static int __used helper(int x) { return x * 3; }
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += helper(x);
+		#endif
+			return x + 1;
+		}
+	EOT
+	compile orig.o file.c -fno-inline
+	compile patched.o file.c -fno-inline -DPATCHED
+	object other <<< 'static int __used helper(int x) { return x * 7; }'
+	proof -Dhelper=other_helper
+	link_kernel proof.o other.o
+	cdo 2
+	messages <<< "refused: file.c: foo(): refers to helper, which is neither exported nor in the kernel's symbol table; is it from another configuration?"
+}
+
+# sanitized PATH: a kernel whose file.c was compiled as PATH, with a sanitizer that tells where things are.
+sanitized()
+{
+	pair -fsanitize=shift <<-'EOT'
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 5;
+		#endif
+			return 1 << x;
+		}
+	EOT
+	proof -fsanitize=shift
+	mkdir -p "${1%/*}"
+	cp file.c "$1"
+	compile built.o "$1" -fsanitize=shift -fno-function-sections -fno-data-sections
+	object sanitizer <<< 'void __ubsan_handle_shift_out_of_bounds(void *data, void *a, void *b) {}'
+	link_kernel built.o sanitizer.o
+}
+
+@test "a sanitizer may tell of the same file in another directory, and of no other" {
+	sanitized "$PWD/build/linux-1.2/file.c"
+	given [ "$(strings image | grep -c "^$PWD/build/linux-1.2/file.c$")" -eq 1 ]
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		part foo.cold foo
+		function foo 0
+		klp vmlinux __ubsan_handle_shift_out_of_bounds 0
+	EOT
+	sanitized "$PWD/build/linux-1.2/myfile.c"
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: .data+0x0: the kernel refers to "*" here, the compiled source to .rodata.str1.1+0x0; $CAUSES" ]]
+	sanitized build/file.c
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: .data+0x0: the kernel refers to "* ]]
+}
+
+@test "without a sanitizer the name of a file is a text like any other" {
+	pair -DNAME='"file.c"' <<-'EOT'
+		const char *foo(int x)
+		{
+		#ifdef PATCHED
+			x += 5;
+		#endif
+			return NAME + (x & 1);
+		}
+	EOT
+	proof -DNAME='"file.c"'
+	compile built.o file.c -fno-function-sections -fno-data-sections -DNAME='"/build/file.c"'
+	link_kernel built.o
+	cdo 1
+	[[ $stderr == "create-diff-object: error: file.c: foo+0x"*": the kernel refers to "* ]]
+}
+
+@test "which tracepoints are used is checked when the kernel is built, and is not in it" {
+	pair <<-'EOT'
+		#ifndef KERNEL
+		static const char __used __section("__tracepoint_check") __trace_check_event[] = "event";
+		#endif
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 5;
+		#endif
+			return x + 1;
+		}
+	EOT
+	proof
+	compile built.o file.c -fno-function-sections -fno-data-sections -DKERNEL
+	link_kernel built.o
+	cdo 0
+	no_messages
+	changes <<< 'function foo 0'
+}
+
+@test "of two functions at one place either may have given its name to the padding" {
+	asm_pair <<-'EOT'
+		.section .text.foo, "ax"
+		#ifdef KERNEL
+		#define PADDING __pfx_alias
+		#else
+		#define PADDING __pfx_foo
+		#endif
+		.globl PADDING, foo, alias
+		.type PADDING, @function
+		PADDING: .fill 16, 1, 0x90
+		.size PADDING, 16
+		.type foo, @function
+		.type alias, @function
+		foo:
+		alias:
+		9:	call __fentry__
+		#ifdef PATCHED
+			nop
+		#endif
+			mov $3, %eax
+			ret
+		.size foo, . - foo
+		.size alias, . - foo
+		.section __mcount_loc, "a"
+		.quad 9b
+	EOT
+	compile proof.o file.S
+	CDO_OPTIONS=(--proof proof.o --image image)
+	compile built.o file.S -DKERNEL
+	link_kernel built.o
+	cdo 0
+	no_messages
+	grep -qx $'function\tfoo\t0\t.*' report || grep -qx $'function\talias\t0\t.*' report
+	# The name in front of another function is no excuse for code that differs.
+	poke foo 5 b9
+	cdo 1
 }

@@ -195,6 +195,44 @@ load diff-fixtures
 	EOT
 }
 
+@test "an entry of a list of an unknown kind is removed" {
+	pair <<-'EOT'
+		struct entry { int x; };
+		#ifndef PATCHED
+		static struct entry __used __section("my_entries") first = { 7 };
+		#endif
+		static struct entry __used __section("my_entries") second = { 8 };
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x += 5;
+		#endif
+			return x;
+		}
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		warning: file.c: first: the patched file no longer has this static variable; its value is lost to the new code
+		refused: file.c: first: removed entry of section my_entries, which the kernel has read already; leave this part out
+	EOT
+	# With the code that uses it one of its entries goes, which describes nothing else.
+	pair -g <<-'EOT'
+		#define TPS(x) ({ static const char *___tp_str __used __section("__tracepoint_str") = x; ___tp_str; })
+		int foo(int x)
+		{
+		#ifndef PATCHED
+			x += _printk(TPS("first"));
+		#endif
+			return x;
+		}
+	EOT
+	given_symbols orig.o ___tp_str.0
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+	EOT
+}
+
 @test "initialisation and exit code and data" {
 	pair <<-'EOT'
 		#ifdef PATCHED
@@ -212,11 +250,50 @@ load diff-fixtures
 	cdo 2
 	sed 's/^create-diff-object: //' <<< "$stderr" | sort | diff -u - <(sort <<-'EOT'
 		refused: file.c: start(): changed initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
-		refused: file.c: new_start(): new initialisation code, which the running kernel has run and freed; do what it does in a pre-patch callback, or leave this part out
+		refused: file.c: new_start(): new initialisation code, which would never run, as the kernel, or the module, has started without it; do what it does in a pre-patch callback, or leave this part out
 		refused: file.c: stop(): changed exit code, which cannot be patched; leave this part out
 		refused: file.c: setting: changed initialisation data, which the running kernel has used and freed; set what it sets in a pre-patch callback, or leave this part out
 	EOT
 	)
+}
+
+@test "a new initcall" {
+	asm_pair <<-'EOT'
+		#ifdef PATCHED
+			.section .initcall6.init, "a"
+			.type start6, @object
+			.size start6, 4
+		start6:
+			.long 1
+		#endif
+			.section .data.value, "aw"
+			.globl value
+			.type value, @object
+			.size value, 4
+		value:	.long 1
+	EOT
+	cdo 2
+	messages <<< "refused: file.c: start6: new initcall (section .initcall6.init), which nobody would ever call; do what it does in a pre-patch callback, or leave this part out"
+}
+
+@test "a new global name that another file of the kernel defines" {
+	pair <<-'EOT'
+		int one(int x) { return x + 1; }
+		#ifdef PATCHED
+		int two(int x) { return x + 2; }
+		int three = 3, four, five;
+		static int noinline six(int x) { return x * 6; }
+		int __attribute__((weak)) seven(int x) { return six(x) + six(x + 1); }
+		#endif
+	EOT
+	ksyms T two d three B four T six T seven
+	cdo 2
+	local rest="this name already, from another file, and whoever uses it goes on using that; patch it there, or give the new one another name"
+	messages <<-EOT
+		refused: file.c: two(): new, but vmlinux has $rest
+		refused: file.c: seven(): new, but vmlinux has $rest
+		refused: file.c: four: new, but vmlinux has $rest
+	EOT
 }
 
 @test "every section of initialisation and exit code and data" {
@@ -277,6 +354,18 @@ load diff-fixtures
 		cdo 2
 		messages <<< "refused: file.c: foo(): refers to thing, which the running kernel has freed after initialisation; leave this reference out"
 	done
+}
+
+@test "a function that refers to very many things that are freed takes no time" {
+	local n=80000
+	{
+		printf '.text\n.globl foo\n.type foo, @function\nfoo:\n9: call __fentry__\n'
+		printf 'call freed%d\n' $(seq $n)
+		printf '#ifdef PATCHED\nnop\n#endif\nret\n.size foo, . - foo\n.section __mcount_loc, "a"\n.quad 9b\n'
+	} | asm_pair
+	{ echo 'T foo'; echo 'T __init_begin'; printf 'T freed%d\n' $(seq $n); echo 'T __init_end'; } | symtab
+	(ulimit -t 5; "$CDO" --source file.c orig.o patched.o vmlinux symtab symvers livepatch_test output.o) > out 2> err
+	(($(grep -c ': warning: file.c: foo(): refers to freed.*; the original does, too' err) == n))
 }
 
 @test "included code refers to another object's initialisation code, which kallsyms goes on listing" {
@@ -487,6 +576,34 @@ load diff-fixtures
 	[ "$(reloc_list output.o | grep -c '^.text.foo .* between -4$')" = 2 ]
 }
 
+@test "initialisation code that calls such a function has run: in vmlinux, but not in a module that is loaded later" {
+	pair <<-'EOT'
+		static noinline notrace int helper(int x)
+		{
+		#ifdef PATCHED
+			x += 3;
+		#endif
+			barrier();
+			return x + 1;
+		}
+		int foo(int x) { return helper(x) + helper(3); }
+		int __section(".init.text") start(int x) { return helper(x) * 2; }
+	EOT
+	given_symbols orig.o helper
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		copy function helper
+		function foo 0
+	EOT
+	OBJNAME=patched_mod
+	symtab_of orig.o > symtab
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: helper(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
+	EOT
+}
+
 @test "a static function without an ftrace entry that something points to, or that only others call" {
 	pair <<-'EOT'
 		#ifdef PATCHED
@@ -581,10 +698,10 @@ load diff-fixtures
 	EOT
 }
 
-# typed_pair: a pair with debugging information, as the driver compiles it.
+# typed_pair [FLAGS]: a pair with debugging information, as the driver compiles it.
 typed_pair()
 {
-	pair -g -fno-var-tracking -gno-statement-frontiers
+	pair -g -fno-var-tracking -gno-statement-frontiers "$@"
 }
 
 @test "a changed type of a global function" {
@@ -606,7 +723,7 @@ typed_pair()
 		int user(int x) { return local(x) + local(2); }
 	EOT
 	cdo 2
-	messages <<-'EOT'
+	refusals <<-'EOT'
 		refused: file.c: more(): its type changed from "int (int)" to "int (int, int)", and callers in other files still use the old one; give the new function another name
 		refused: file.c: result(): its type changed from "int (int)" to "long int (int)", and callers in other files still use the old one; give the new function another name
 		refused: file.c: kind(): its type changed from "int (struct s **, int (*)(struct s *, int))" to "int (struct s **, int (*)(struct s *, long int))", and callers in other files still use the old one; give the new function another name
@@ -636,7 +753,7 @@ typed_pair()
 		int user(int x) { return x ? five(x AND) : 0; }
 	EOT
 	cdo 2
-	messages <<-'EOT'
+	refusals <<-'EOT'
 		refused: file.c: one(): its type changed from "int (char **, unsigned int *, enum kind)" to "int (char **, unsigned int *, enum kind, int)", and callers in other files still use the old one; give the new function another name
 		refused: file.c: two(): its type changed from "struct pair *(int (*)[3], union both, int *)" to "struct pair *(int (*)[3], union both, int *, int)", and callers in other files still use the old one; give the new function another name
 		refused: file.c: three(): its type changed from "void (*(int))(unsigned int)" to "void (*(int, int))(unsigned int)", and callers in other files still use the old one; give the new function another name
@@ -657,6 +774,235 @@ typed_pair()
 	EOT
 	cdo 2
 	[[ $stderr == *"refused: file.c: foo(): its type changed from \"long int (int, int, int, int, int, int, int, int, int, int)\" to "* ]]
+	# More than a message shows.
+	typed_pair <<-'EOT'
+		#ifdef PATCHED
+		#define T long
+		#else
+		#define T int
+		#endif
+		long foo(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j, int k, int l, int m, int n, int o,
+			 int p, T q) { return q; }
+	EOT
+	cdo 2
+	[[ $stderr == *"refused: file.c: foo(): its type changed from "* ]]
+}
+
+@test "a changed type of a static function whose address the kernel has already" {
+	typed_pair <<-'EOT'
+		struct s { int (*call)(int); };
+		#ifdef PATCHED
+		static noinline int stored(int x, long *y) { barrier(); return x + *y; }
+		static noinline int called(int x, long *y) { barrier(); return x + 2 * *y; }
+		static noinline int wrapper(int x) { long y = 3; return stored(x, &y) + called(x, &y); }
+		void set(struct s *s) { s->call = wrapper; }
+		#else
+		static noinline int stored(int x) { barrier(); return x + 1; }
+		static noinline int called(int x) { barrier(); return x + 2; }
+		void set(struct s *s) { s->call = stored; }
+		static int wrapper(int x) { return called(x); }
+		#endif
+		int use(int x) { return wrapper(x); }
+	EOT
+	cdo 2
+	refusals <<-'EOT'
+		refused: file.c: stored(): its type changed from "int (int)" to "int (int, long int *)", and what has its address already calls it in the old way; give the new function another name
+	EOT
+}
+
+@test "a static function may change its type when it becomes global, a global one may not when it becomes static" {
+	pair -g -fdebug-prefix-map="$PWD"=. <<-'EOT'
+		#ifdef PATCHED
+		int opened(int a, int b) { barrier(); return a + b; }
+		static noinline int closed(int a, int b) { barrier(); return a - b; }
+		int foo(int x) { return opened(x, 1) + closed(x, 2) + closed(3, x); }
+		#else
+		static noinline int opened(int a) { barrier(); return a; }
+		noinline int closed(int a) { barrier(); return a; }
+		int foo(int x) { return opened(x) + closed(x) + closed(3) + opened(2); }
+		#endif
+	EOT
+	given_symbols orig.o opened
+	given_symbols patched.o closed
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: closed(): its type changed from "int (int)" to "int (int, int)", and callers in other files still use the old one; give the new function another name
+		    closed() was defined at file.c:6, is defined at file.c:3
+	EOT
+}
+
+@test "a changed type of a function: where it was and is defined, and what had its address" {
+	typed_pair -fdebug-prefix-map="$PWD"=. <<-'EOT'
+		struct s { int (*call)(int); };
+		#ifdef PATCHED
+		#define AND , long y
+		#define PLUS + y
+		#define OF(fn) (int (*)(int))fn
+
+		int global(int x AND) { return x + 7 PLUS; }
+		#else
+		#define AND
+		#define PLUS
+		#define OF(fn) fn
+		int global(int x) { return x + 7; }
+		#endif
+		static noinline int called(int x AND) { barrier(); return x + 1 PLUS; }
+		struct s table = { OF(called) };
+		void set(struct s *s) { s[0].call = OF(called); s[1].call = OF(called); }
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: called(): its type changed from "int (int)" to "int (int, long int)", and what has its address already calls it in the old way; give the new function another name
+		    called() is defined at file.c:14
+		    its address is in set(), table
+		refused: file.c: global(): its type changed from "int (int)" to "int (int, long int)", and callers in other files still use the old one; give the new function another name
+		    global() was defined at file.c:12, is defined at file.c:7
+	EOT
+}
+
+@test "const is taken off what a parameter points to, or put on what is returned: a warning, as old callers may rely on it" {
+	typed_pair <<-'EOT'
+		typedef const char text_t;
+		#ifdef PATCHED
+		#define N 2
+		#define WAS_CONST
+		#define GETS const
+		#else
+		#define N 1
+		#define WAS_CONST const
+		#define GETS
+		#endif
+		int loses(int x, WAS_CONST char *p) { return x + *p * N; }
+		int gains(GETS char *p) { return *p * N; }
+		GETS int *result(long x) { return (int *)(x + N); }
+		WAS_CONST int *writable(long x) { return (int *)(x + N); }
+		int value(WAS_CONST int x) { return x + N; }
+		int deeper(WAS_CONST char *const *p) { return **p + N; }
+		#ifdef PATCHED
+		int behind(char *p) { return *p * 3; }
+		int unchanged(char *p) { return *p; }
+		#else
+		int behind(volatile text_t *p) { return *p * 4; }
+		int unchanged(const char *p) { return *p; }
+		#endif
+		static noinline int called(WAS_CONST int *p) { barrier(); return *p + N; }
+		static noinline int stored(WAS_CONST int *p) { barrier(); return *p - N; }
+		int user(int x) { return called(&x) + called(0); }
+		void set(int (**p)(WAS_CONST int *)) { *p = stored; }
+	EOT
+	cdo 0
+	messages <<-'EOT'
+		warning: file.c: stored(): its parameter 1, "int *", points to const no more, and what has its address may still pass constants; see that it writes to none
+		warning: file.c: loses(): its parameter 2, "char *", points to const no more, and callers in other files may still pass constants; see that it writes to none
+		warning: file.c: result(): what it returns, "int *", points to const now, and callers in other files may still write there; see that it is nothing they cannot write to
+		warning: file.c: deeper(): its parameter 1, "char **", points to const no more, and callers in other files may still pass constants; see that it writes to none
+		warning: file.c: behind(): its parameter 1, "char *", points to const no more, and callers in other files may still pass constants; see that it writes to none
+	EOT
+}
+
+@test "__init is put on a function or taken off it: the kernel has it where it was, or not at all" {
+	pair <<-'EOT'
+		#define __init __section(".init.text") notrace
+		#define __initdata __section(".init.data")
+		#ifdef PATCHED
+		#define BEFORE
+		#define AFTER(x) x
+		#define N 2
+		#else
+		#define BEFORE __init
+		#define AFTER(x)
+		#define N 1
+		#endif
+		noinline int AFTER(__init) put_on(int x) { barrier(); return x + N; }
+		noinline int BEFORE taken_off(int x) { barrier(); return x + N; }
+		static noinline __used int AFTER(__init) same_code(int x) { barrier(); return x + 7; }
+		int AFTER(__initdata) data_on = 3;
+		#ifdef PATCHED
+		int data_off = 4;
+		#else
+		int __initdata data_off = 4;
+		#endif
+		int foo(int x) { return x + N; }
+	EOT
+	cdo 2
+	messages <<-'EOT'
+		refused: file.c: put_on(): becomes initialisation code, and the running kernel goes on using it where it is; leave out the attribute
+		refused: file.c: same_code(): becomes initialisation code, and the running kernel goes on using it where it is; leave out the attribute
+		refused: file.c: data_on: becomes initialisation data, and the running kernel goes on using it where it is; leave out the attribute
+		refused: file.c: taken_off(): is initialisation code no more, and the running kernel has freed what it had; leave it as it is, and give the new one another name
+		refused: file.c: data_off: is initialisation data no more, and the running kernel has freed what it had; leave it as it is, and give the new one another name
+	EOT
+}
+
+@test "a static function that is only given to others which change with it may change its type" {
+	local rest='and what has its address already calls it in the old way; give the new function another name'
+	typed_pair <<-'EOT'
+		#ifdef PATCHED
+		#define N 2
+		typedef int (fn_t)(int, char *);
+		#define ARG , "x"
+		#define PARAM , char *text
+		#define ANY_BEFORE fn_t *
+		#define ANY_NOW void *
+		#else
+		#define N 1
+		typedef int (fn_t)(int);
+		#define ARG
+		#define PARAM
+		#define ANY_BEFORE void *
+		#define ANY_NOW fn_t *
+		#endif
+		extern int (*kept)(int);
+		int elsewhere(void *);
+		static noinline int walk(int n, fn_t *fn) { for (; n; n--) if (fn(n ARG) == N) return n; return 0; }
+		static noinline int keep(void *fn) { kept = fn; return N; }
+		static noinline int given(int x PARAM) { barrier(); return x * N; }
+		static noinline int also_given(int x PARAM) { barrier(); return x + N; }
+		static noinline int given_as_pointer(int x PARAM) { barrier(); return x / N; }
+		static noinline int given_to_others(int x PARAM) { barrier(); return x - N; }
+		static noinline int stored(int x PARAM) { barrier(); return x & N; }
+		static noinline int before(ANY_BEFORE fn) { kept = (void *)fn; return N + 3; }
+		static noinline int now(ANY_NOW fn) { kept = (void *)fn; return N + 7; }
+		static noinline int same(fn_t *fn) { return ((int (*)(int, char *))fn)(1, 0); }
+		static noinline int given_before(int x PARAM) { barrier(); return x | N; }
+		static noinline int given_now(int x PARAM) { barrier(); return x ^ N; }
+		static noinline int given_to_same(int x PARAM) { barrier(); return x << N; }
+		int one(int n) { return n > 7 ? walk(n, given) + N : walk(n - 1, also_given); }
+		int two(int n) { return walk(n, also_given) + keep(given_as_pointer) + N; }
+		int three(int n) { return walk(n, given_to_others) + elsewhere(given_to_others) + N; }
+		int four(int n, void **p) { *p = stored; return N; }
+		int five(int n) { return before(given_before) + now(given_now) + same(given_to_same) + N; }
+	EOT
+	ksyms T elsewhere D kept
+	cdo 2
+	refusals <<-EOT
+		refused: file.c: given_as_pointer(): its type changed from "int (int)" to "int (int, char *)", $rest
+		refused: file.c: given_to_others(): its type changed from "int (int)" to "int (int, char *)", $rest
+		refused: file.c: stored(): its type changed from "int (int)" to "int (int, char *)", $rest
+		refused: file.c: given_before(): its type changed from "int (int)" to "int (int, char *)", $rest
+		refused: file.c: given_now(): its type changed from "int (int)" to "int (int, char *)", $rest
+		refused: file.c: given_to_same(): its type changed from "int (int)" to "int (int, char *)", $rest
+	EOT
+}
+
+@test "what gives a function away, or what it is given to, stays as it is: its type must stay, too" {
+	typed_pair <<-'EOT'
+		typedef int (fn_t)();
+		#ifdef PATCHED
+		#define PARAM , char *text
+		#define N 2
+		#else
+		#define PARAM
+		#define N 1
+		#endif
+		static noinline int walk(int n, fn_t *fn) { for (; n; n--) if (fn(n, "x")) return n; return 0; }
+		static noinline int given(int x PARAM) { barrier(); return x * N; }
+		int one(int n) { return walk(n, given) + 1; }
+	EOT
+	cdo 2
+	refusals <<-'EOT'
+		refused: file.c: given(): its type changed from "int (int)" to "int (int, char *)", and what has its address already calls it in the old way; give the new function another name
+	EOT
 }
 
 @test "types of global functions that stay the same, in other words or not" {
@@ -1350,4 +1696,32 @@ has_endbr()
 			refused: file.c: old: the size or the initial value of existing data changed, which the linker places (COMMON); keep what is new in a shadow variable or in a new variable
 		EOT
 	done
+}
+
+@test "refusals and errors for other programs, with a word for the reason" {
+	pair <<-'EOT'
+		#ifdef PATCHED
+		int value = 2;
+		#else
+		int value = 1;
+		#endif
+		#ifdef PATCHED
+		int notrace foo(int x) { return value + x; }
+		#else
+		int notrace foo(int x) { return value - x; }
+		#endif
+	EOT
+	CDO_OPTIONS+=(--findings findings)
+	cdo 2
+	sort findings | diff -u - <(cat <<-'EOT'
+		refused	data-value	file.c: value: the initial value of existing data changed, which has no effect on the running kernel; set the new value in a pre-patch callback
+		refused	no-ftrace	file.c: foo(): changed, but it has no ftrace entry (notrace, noinstr, or assembler), so that it cannot be redirected; patch its callers instead
+	EOT
+	)
+	printf 'no ELF' > orig.o
+	cdo 1
+	cut -f 1,2 findings | diff -u - <(printf 'error\tinput\n')
+	CDO_OPTIONS=(--findings missing/findings)
+	cdo 1
+	[[ $stderr == "create-diff-object: error: missing/findings: No such file or directory; can the directory be written?" ]]
 }

@@ -525,6 +525,47 @@ asm()
 	EOT
 }
 
+@test "functions that share a section: addresses that the assembler resolved mean what they meant" {
+	asm <<-'EOT'
+		function helper, .sched.text
+			ret
+		end helper
+		function hook, .sched.text
+		#ifdef PATCHED
+			mov $7, %eax
+		#endif
+			ret
+		end hook
+		.globl foo
+		function foo, .sched.text
+		#ifdef PATCHED
+			nop
+		#endif
+			lea helper(%rip), %rdi
+			lea hook(%rip), %rsi
+			mov helper(%rip), %ecx
+			lea 1f(%rip), %rax
+		1:
+			ret
+		end foo
+	EOT
+	[ "$(reloc_list patched.o | grep '^\.sched\.text ' | grep -cv __fentry__)" = 0 ]
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		function hook 0
+		function foo 0
+		klp vmlinux helper 0
+		klp vmlinux hook 0
+	EOT
+	relocs .text.foo <<-'EOT'
+		.text.foo 0x1 PLT32 __fentry__ -4
+		.text.foo 0x9 PC32 .kpatch.sym.vmlinux.vmlinux.helper,0 -4
+		.text.foo 0x10 PC32 .kpatch.sym.vmlinux.vmlinux.hook,0 -4
+		.text.foo 0x16 PC32 .kpatch.sym.vmlinux.vmlinux.helper,0 -4
+	EOT
+}
+
 @test "a short jump to another function of the section cannot be moved" {
 	asm <<-'EOT'
 		function helper, .sched.text
@@ -917,6 +958,48 @@ asm()
 	EOT
 }
 
+@test "what a module has itself is not mistaken for an export of that name" {
+	OBJNAME=patched_mod
+	pair <<-'EOT'
+		int gpl_export(int), kmalloc(int);
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x = kmalloc(x);
+		#endif
+			return gpl_export(x) + 1;
+		}
+	EOT
+	ksyms t kmalloc T gpl_export
+	cdo 0
+	changes <<-'EOT'
+		function foo 1
+		klp patched_mod gpl_export 1
+	EOT
+	code_relocs .text.foo <<-'EOT'
+		.text.foo PLT32 kmalloc -4
+		.text.foo PLT32 .kpatch.sym.patched_mod.patched_mod.gpl_export,1 -4
+	EOT
+	# The kernel itself may have what a module exports for its own.
+	OBJNAME=vmlinux
+	pair <<-'EOT'
+		int other_export(int);
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x++;
+		#endif
+			return other_export(x) + 1;
+		}
+	EOT
+	ksyms T other_export
+	cdo 0
+	changes <<-'EOT'
+		function foo 0
+		klp vmlinux other_export 0
+	EOT
+}
+
 @test "a module's object: its own symbols, another module's, the kernel's" {
 	OBJNAME=patched_mod
 	pair <<-'EOT'
@@ -990,8 +1073,7 @@ asm()
 @test "a symbol whose position changes while the module loads is not named" {
 	OBJNAME=patched_mod
 	pair <<-'EOT'
-		static int state;
-		static noinline int helper(int x) { return x * state; }
+		static noinline int helper(int x) { return x * x; }
 		int foo(int x)
 		{
 		#ifdef PATCHED

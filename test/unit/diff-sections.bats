@@ -145,6 +145,42 @@ asm()
 	reloc_list output.o | grep '^.text.foo .*altinstr_aux'
 }
 
+@test "a piece of such code that belongs to initialisation code is no part of the one before" {
+	asm_pair <<-'EOT'
+		.macro body
+		3:	jmp 4f
+			.pushsection .altinstr_aux, "ax"
+		4:	testb $1, key(%rip)
+			jmp 3b
+			.popsection
+		.endm
+		.section .text.foo, "ax"
+		.globl foo
+		.type foo, @function
+	foo:
+	9:	call __fentry__
+		body
+	#ifdef PATCHED
+		nop
+	#endif
+		ret
+		.size foo, . - foo
+		.section .init.text, "ax"
+		.type start, @function
+	start:	body
+		ret
+		.size start, . - start
+		.section __mcount_loc, "a"
+		.quad 9b
+	EOT
+	ksyms D key
+	cdo 0
+	relocs .altinstr_aux <<-'EOT'
+		.altinstr_aux 0x2 PC32 .kpatch.sym.vmlinux.vmlinux.key,0 -5
+		.altinstr_aux 0x8 PC32 foo 1
+	EOT
+}
+
 @test "a changed replacement changes the function" {
 	asm_pair <<-'EOT'
 		.section .text.foo, "ax"
@@ -623,6 +659,8 @@ asm()
 			label own_key
 		#endif
 		#ifdef TRACEPOINT
+			# Told of once.
+			label __tracepoint_mod + 8
 			label __tracepoint_mod + 8
 		#endif
 		.endm
@@ -643,14 +681,14 @@ asm()
 	compile patched.o file.S -DPATCHED -DTRACEPOINT
 	cdo 0 --vmlinux-symtab vmlinux.symtab
 	messages <<-'EOT'
-		warning: file.c: foo(): the tracepoint __tracepoint_mod belongs to a module, so the patched function does not trace it
+		warning: file.c: foo(): the tracepoint mod belongs to a module, so the patched function does not trace it
 	EOT
 	[ "$(reloc_list output.o | grep -c '^__jump_table')" = 6 ]
 	compile orig.o file.S -DOWN
 	compile patched.o file.S -DPATCHED -DOWN
 	cdo 2 --vmlinux-symtab vmlinux.symtab
 	messages <<-'EOT'
-		refused: file.c: foo(): uses the static key or static call own_key of a module, which may be loaded after the livepatch; test the key with static_key_enabled() instead
+		refused: file.c: foo(): uses the static key or static call own_key of a module, which may be loaded after the livepatch; use KPATCH_STATIC_BRANCH() or KPATCH_STATIC_CALL() instead (man kpatch-macros.h)
 	EOT
 }
 
@@ -705,14 +743,14 @@ asm()
 	compile patched.o file.S -DPATCHED -DTRACEPOINT
 	cdo 0 --vmlinux-symtab vmlinux.symtab
 	messages <<-'EOT'
-		warning: file.c: foo(): the tracepoint __SCK__tp_func_mod belongs to a module, so the patched function does not trace it
+		warning: file.c: foo(): the tracepoint mod belongs to a module, so the patched function does not trace it
 	EOT
 	[ "$(reloc_list output.o | grep -c '^.static_call_sites')" = 2 ]
 	compile orig.o file.S -DOWN
 	compile patched.o file.S -DPATCHED -DOWN
 	cdo 2 --vmlinux-symtab vmlinux.symtab
 	messages <<-'EOT'
-		refused: file.c: foo(): uses the static key or static call own_key of a module, which may be loaded after the livepatch; test the key with static_key_enabled() instead
+		refused: file.c: foo(): uses the static key or static call own_key of a module, which may be loaded after the livepatch; use KPATCH_STATIC_BRANCH() or KPATCH_STATIC_CALL() instead (man kpatch-macros.h)
 	EOT
 }
 
@@ -929,4 +967,32 @@ asm()
 		__mcount_loc
 		.text.foo
 	EOT
+}
+
+@test "what the sanitizer of undefined behaviour tells of a place in the code is copied with the code" {
+	pair -fsanitize=shift <<-'EOT'
+		int foo(int x)
+		{
+		#ifdef PATCHED
+			x = 3 << x;
+		#endif
+			return 1 << x;
+		}
+		int bar(int x) { return 2 << x; }
+	EOT
+	ksyms T __ubsan_handle_shift_out_of_bounds
+	# What bar() refers to has another number now, and says the same.
+	given [ "$(readelf -SW orig.o | grep -c ' \.data\.\.Lubsan_data[0-9]')" -eq 2 ]
+	given [ "$(readelf -SW patched.o | grep -c ' \.data\.\.Lubsan_data[0-9]')" -eq 3 ]
+	cdo 0
+	no_messages
+	changes <<-'EOT'
+		part foo.cold foo
+		function foo 0
+		klp vmlinux __ubsan_handle_shift_out_of_bounds 0
+	EOT
+	[ "$(reloc_list output.o | awk '$1 ~ /^\.text/ && $4 ~ /ubsan_data/ { print $4 }' | sort -u | wc -l)" -eq 2 ]
+	[ "$(reloc_list output.o | awk '$1 ~ /^\.data\.\.Lubsan_data/ { print $2, $4 }' | sort | uniq -c | sed 's/^ *//')" = "2 0x0 .rodata.str1.1
+2 0x10 .data..Lubsan_type0
+2 0x18 .data..Lubsan_type0" ]
 }

@@ -50,7 +50,7 @@ refused()
 	retyped "$1" "$2"
 	cdo 2
 	stderr=$(grep -v ' refused: file\.c: [a-z]* [a-z]* changes (' <<< "$stderr")
-	messages <<-EOT
+	refusals <<-EOT
 		refused: file.c: data: $3; $WAY_OUT
 	EOT
 }
@@ -536,7 +536,7 @@ static_local()
 # in the reverse order.
 behind_the_end()
 {
-	pair "${@:2}" -DTYPE="$1" <<-'EOT'
+	pair "${@:2}" -Wno-int-conversion -DTYPE="$1" <<-'EOT'
 		#define shared __section(".data..read_mostly")
 		typedef TYPE;
 		static int shared second = 3;

@@ -15,7 +15,7 @@ broken()
 	"$FIXTURE_CC" -std=gnu11 -D_GNU_SOURCE -I"$TOP/lib" -I"$TOP/create-diff-object" -w \
 		-o "$BATS_TEST_TMPDIR/broken/create-diff-object" "${options[@]}" -x c - -x none \
 		"$TOP"/create-diff-object/*.o "$TOP/lib/libkpatch.a" \
-		-ldw -lelf -lZydis -llz4 -lzstd -llzma -lz -lbpf
+		-ldw -lelf -lZydis -lcapstone -llz4 -lzstd -llzma -lz -lbpf
 	CDO=$BATS_TEST_TMPDIR/broken/create-diff-object
 }
 
@@ -103,6 +103,7 @@ changed_pair()
 @test "a relocation that reaches out of its section, or points out of what it refers to" {
 	changed_pair
 	broken out_reloc_add <<-'EOT'
+		#include <string.h>
 		#include "elf-out.h"
 		void __real_out_reloc_add(struct elf_out *, struct out_section *, struct out_reloc);
 		void __wrap_out_reloc_add(struct elf_out *out, struct out_section *sec, struct out_reloc r)
@@ -117,6 +118,7 @@ changed_pair()
 		error: file.c: relocation 0 of __mcount_loc is out of range; please report this
 	EOT
 	broken out_reloc_add <<-'EOT'
+		#include <string.h>
 		#include "elf-out.h"
 		void __real_out_reloc_add(struct elf_out *, struct out_section *, struct out_reloc);
 		void __wrap_out_reloc_add(struct elf_out *out, struct out_section *sec, struct out_reloc r)

@@ -27,7 +27,7 @@ link_kernel()
 	object printk <<< 'int _printk(const char *s, ...) { return *s; } void __fentry__(void) {}'
 	echo 'SECTIONS { . = 0xffffffff81000000;
 		.text : { *(.text .text.unlikely .sched.text .init.text) } .rodata : { *(.rodata*) }
-		.data : { *(.data*) } __bug_table : { *(__bug_table) } __ex_table : { *(__ex_table) } __mcount_loc : { *(__mcount_loc) } .bss : { *(.bss*) } }' > script
+		.data : { *(.data*) __start_static_call_sites = .; *(.static_call_sites) __stop_static_call_sites = .; } __bug_table : { *(__bug_table) } __ex_table : { *(__ex_table) } __mcount_loc : { *(__mcount_loc) } .bss : { *(.bss*) } }' > script
 	ld -T script -e 0 -z noexecstack --no-warn-rwx-segments -o image "$@" printk.o
 	kernel_symtab
 }
