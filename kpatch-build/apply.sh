@@ -93,7 +93,7 @@ patch_failed()
 		if [[ -z ${PATCH_BLIND[$i]:-} ]] && patch_reversed "$i" trial; then
 			where=''
 			! grep -q '^Hunk .*(offset ' "$WORKDIR/patch.out" || where=", at other lines than it says"
-			already[$i]="is already applied in the source of $RELEASE$where"
+			already[$i]="is already applied in $SOURCE_OF$where"
 			tree_copy trial scratch
 		else
 			all=0
@@ -110,28 +110,28 @@ patch_failed()
 	if [[ -n ${already[$number]:-} ]]; then
 		for i in "${!PATCHES[@]}"; do
 			[[ -z ${already[$i]:-} ]] ||
-				error "${PATCH_TITLES[i]}: ${already[$i]}; leave it out"
+				REASON=applied error "${PATCH_TITLES[i]}: ${already[$i]}; leave it out"
 		done
 		exit "$EXIT_ERROR"
 	fi
 	if [[ -n ${2:-} ]]; then
-		die "$title: is already applied in the source of $RELEASE, and would apply a second time; leave it out"
+		REASON=applied die "$title: is already applied in $SOURCE_OF, and would apply a second time; leave it out"
 	fi
 	if [[ -n ${PATCH_CREATES[$number]:-} ]]; then
-		die "$title: creates ${PATCH_CREATES[$number]}, which is in the source of $RELEASE; is the patch for this kernel?"
+		die "$title: creates ${PATCH_CREATES[$number]}, which is in $SOURCE_OF; is the patch for this kernel?"
 	fi
 	tree_copy before scratch
 	patch_run scratch "$number" -R -F0 || true
 	[[ -z ${PATCH_BLIND[$number]:-} ]] || cp "$WORKDIR/forward.out" "$WORKDIR/patch.out"
 	reason=$(hunks_failed "$WORKDIR/patch.out" "$WORKDIR/forward.out")
 	if [[ $reason == *"already applied"* ]]; then
-		die "$title: $reason in the source of $RELEASE, others are not; make a patch of what is missing"
+		REASON=applied die "$title: $reason in $SOURCE_OF, others are not; make a patch of what is missing"
 	fi
 	tree_copy before scratch
 	if ((FUZZ == 0)) && patch_run scratch "$number" -F2; then
 		reason+="; with --fuzz it applies, with fewer of the lines around the change compared"
 	fi
-	failed "$WORKDIR" "$title: does not apply to the source of $RELEASE: $reason"
+	failed "$WORKDIR" "$title: does not apply to $SOURCE_OF: $reason"
 }
 
 # hunks_failed BACKWARDS FORWARDS: from what patch said to both, the first hunk that does not match, or

@@ -91,6 +91,7 @@ cache_list()
 		any=1
 		version=-
 		[[ ! -r $CACHE/profiles/$release/version ]] || version=$(<"$CACHE/profiles/$release/version")
+		[[ ! -r $CACHE/profiles/$release/tree ]] || version=$(<"$CACHE/profiles/$release/tree")
 		days=$(days_unused "$release")
 		printf '%-34s %-20s %8s %8s  %s\n' "$release" "$version" "$(size_of "$CACHE/profiles/$release")" \
 			"$(size_of "$CACHE/objects/$release")" "$( ((days == 0)) && echo today || echo "$days $(plural "$days" day) ago")"
@@ -160,15 +161,11 @@ cache_leftovers()
 # workdir_dead DIRECTORY: whether nobody holds its lock. One that has none may be of an older version.
 workdir_dead()
 {
-	local lock dead=1
 	if [[ ! -e $1/lock ]]; then
 		[[ -n $(find "$1" -maxdepth 0 -mmin +1440) ]]
 		return
 	fi
-	exec {lock}<"$1/lock"
-	flock -n -x "$lock" || dead=0
-	exec {lock}<&-
-	((dead))
+	! workdir_locked "$1"
 }
 
 cache_prune()
@@ -198,7 +195,10 @@ cache_prune()
 	cache_prune_files objects "$days" m '*.o'
 	cache_prune_files log "$days" m '*.log'
 	# Apt gives a package the time at which the archive got it.
-	cache_preparing || cache_prune_files packages "$days" c '*.deb'
+	if ! cache_preparing; then
+		cache_prune_files packages "$days" c '*.deb'
+		cache_prune_files packages "$days" c 'linux_*.debian.tar.xz'
+	fi
 }
 
 # cache_prune_files DIRECTORY DAYS m|c PATTERN: those that were last written (m) or came (c) so long ago.

@@ -15,15 +15,19 @@ compile_objects()
 	files_pad
 	trees_make
 	kept_originals
+	launcher_mark
+	created_mark
 	for object in "${OBJECTS[@]}"; do
 		printf '%s\t%s\n' original "$object" patched "$object"
 		# A header changes the text of many objects and the code of few: of the others, no proof is needed.
-		[[ -n ${OBJ_BY_HEADER[$object]:-} ]] || printf '%s\t%s\n' proof "$object"
+		[[ -n ${OBJ_BY_HEADER[$object]:-} ]] || ((${#EXPLAINED[@]})) || printf '%s\t%s\n' proof "$object"
 	done >"$WORKDIR/compile"
 	pool compile_one "$WORKDIR/compile" || exit
-	if ((${#OBJ_BY_HEADER[@]})); then
+	if ((${#OBJ_BY_HEADER[@]} && !${#EXPLAINED[@]})); then
+		printf '%s\n' "${!OBJ_BY_HEADER[@]}" | sort >"$WORKDIR/compare"
+		pool object_compare_sides "$WORKDIR/compare" || exit
 		for object in "${OBJECTS[@]}"; do
-			if [[ -n ${OBJ_BY_HEADER[$object]:-} ]] && objects_equal "$object"; then
+			if [[ -e $WORKDIR/patched/$object.same ]]; then
 				log "$object: the same with the patch"
 				continue
 			fi
@@ -41,17 +45,17 @@ compile_objects()
 	stage_end "${#OBJECTS[@]} $(plural "${#OBJECTS[@]}" object), original and patched"
 }
 
-# objects_equal OBJECT: whether the original and the patched one are the same but for debugging information.
-objects_equal()
+# object_compare_sides OBJECT: runs beside others. Leaves patched/OBJECT.same if the original and the patched one are the same
+# but for debugging information.
+object_compare_sides()
 {
-	local side status=0
+	local side
 	for side in original patched; do
 		objcopy --strip-debug "$WORKDIR/$side/$1" "$WORKDIR/$side/$1.bare" 2>>"$LOG" ||
 			failed "$WORKDIR" "$1: objcopy failed"
 	done
-	cmp -s "$WORKDIR/original/$1.bare" "$WORKDIR/patched/$1.bare" || status=1
+	! cmp -s "$WORKDIR/original/$1.bare" "$WORKDIR/patched/$1.bare" || : >"$WORKDIR/patched/$1.same"
 	rm -f "$WORKDIR/original/$1.bare" "$WORKDIR/patched/$1.bare"
-	return "$status"
 }
 
 ORIGINAL_IS_SOURCE=1	# padding left the original files as they are
@@ -62,12 +66,26 @@ files_pad()
 	local file
 	[[ ! -e $WORKDIR/hunks ]] || return 0
 	: >"$WORKDIR/hunks"
+	: >"$WORKDIR/changed-lines"
 	while read -r file; do
 		# What a patch creates has no other side.
-		[[ -e $WORKDIR/files/original/$file ]] || continue
+		if [[ ! -e $WORKDIR/files/original/$file ]]; then
+			changed_lines_new "$file" >>"$WORKDIR/changed-lines"
+			continue
+		fi
 		pad_pair "$WORKDIR/files/original/$file" "$WORKDIR/files/patched/$file"
+		awk -v file="$file" -f "$STAGES/hunk.awk" -f "$STAGES/changed-lines.awk" "$WORKDIR/hunks" >>"$WORKDIR/changed-lines"
 		cmp -s "$WORKDIR/files/original/$file" "$PROFILE/src/$file" || ORIGINAL_IS_SOURCE=0
 	done < <(printf '%s\n' "${!PATCHED_FILES[@]}" | sort)
+}
+
+# changed_lines_new FILE: all of it, for create-diff-object (doc/architecture.md).
+changed_lines_new()
+{
+	local lines
+	[[ -e $WORKDIR/files/patched/$1 ]] || return 0
+	lines=$(wc -l <"$WORKDIR/files/patched/$1")
+	((lines == 0)) || printf '%s\t1\t%d\t1\t0\t1\t%d\n' "$1" "$lines" "$lines"
 }
 
 # trees_make: $WORKDIR/tree-original and tree-patched, once.
@@ -89,10 +107,10 @@ pad_pair()
 			printf '\n' >>"$file"
 		fi
 	done
-	diff --text "$1" "$2" >"$WORKDIR/hunks" || [[ $? -eq 1 ]] || failed "$WORKDIR" "$1: cannot be compared"
+	diff --text "$1" "$2" >"$WORKDIR/hunks" 2>>"$LOG" || [[ $? -eq 1 ]] || failed "$WORKDIR" "$1: cannot be compared"
 	side=1
 	for file; do
-		awk -v side="$side" -f "$STAGES/pad.awk" "$WORKDIR/hunks" "$file" >"$WORKDIR/padded" ||
+		awk -v side="$side" -f "$STAGES/hunk.awk" -f "$STAGES/pad.awk" "$WORKDIR/hunks" "$file" >"$WORKDIR/padded" ||
 			failed "$WORKDIR" "$file: cannot be padded"
 		# An empty list of hunks looks to awk as if there was one file only.
 		[[ ! -s $WORKDIR/hunks ]] || cat "$WORKDIR/padded" >"$file"
@@ -137,7 +155,7 @@ flags_for_diff()
 	flags_without_debug "$1"
 	FLAGS+=' -ffunction-sections -fdata-sections'
 	[[ $2 != *.c ]] || FLAGS+=' -g'
-	[[ $KERNEL_CC != gcc* || $2 != *.c ]] || FLAGS+=' -fno-var-tracking -gno-statement-frontiers'
+	[[ $KERNEL_CC != *gcc* || $2 != *.c ]] || FLAGS+=' -fno-var-tracking -gno-statement-frontiers'
 }
 
 flags_without_debug()
@@ -154,6 +172,38 @@ flags_without_debug()
 	done
 }
 
+CREATED_MARK=		# option that says which files the patch creates
+
+# created_mark: sets CREATED_MARK, as LAUNCH_MARK (launcher.sh), for the files of the patch.
+created_mark()
+{
+	local sum
+	((${#CREATED_FILES[@]})) && [[ -n $LAUNCH ]] || return 0
+	sum=$(printf '%s\n' "${!CREATED_FILES[@]}" | sort | sha256sum)
+	CREATED_MARK=" -DKPATCH_CREATED=${sum:0:16}"
+}
+
+# opened_check OBJECT TREE DEPENDENCIES: checks each path that the compiler says it opened.
+opened_check()
+{
+	local name
+	while read -r name; do
+		path_check "$1" "$2" "$name"
+	done < <(tr -s '[:blank:]\134' '\n' <"$3" | grep -F ../ | sort -u)
+}
+
+# path_check OBJECT TREE PATH: a path with ".." can leave the tree by way of a link to the profile, where patched files are as
+# they were.
+path_check()
+{
+	local file src
+	src=$(readlink -f -- "$PROFILE/src")
+	file=$(cd -- "$2" && readlink -f -- "$3") || return 0
+	file=${file#"$src/"}
+	[[ -z ${PATCHED_FILES[$file]:-} ]] ||
+		die "$1: $3 leads past the patch, to the original $file; name the file without '..'"
+}
+
 # compile_one SIDE OBJECT: runs beside others.
 compile_one()
 {
@@ -166,6 +216,10 @@ compile_side()
 	local cpp=$WORKDIR/cpp/$2.$1.i
 	mkdir -p "${out%/*}"
 	KEY=
+	if [[ -n ${OBJ_NEW[$object]:-} && $side != patched ]]; then
+		compile_nothing "$object" "$out"
+		return
+	fi
 	if [[ $side == proof ]]; then
 		# Without -g the code is the same and a third of the time is saved.
 		flags_without_debug "${OBJ_COMPILE[$object]}"
@@ -177,7 +231,7 @@ compile_side()
 		# Where this is compiled must not be seen in what is kept.
 		((!KEEP_DEBUG)) || FLAGS+=" -gno-record-gcc-switches"
 		# For #include <kpatch-shadow.h>, which only the patch can have added.
-		[[ $side != patched ]] || FLAGS+=" -I'$INCLUDE'"
+		[[ $side != patched ]] || FLAGS+=" -I'$INCLUDE'$CREATED_MARK"
 		[[ $side != original || -z $ORIGINALS_SUM ]] ||
 			kept_key "$FLAGS $source $ORIGINALS_SUM"$'\n'"${OBJ_OBJTOOL[$object]}"
 		FLAGS+=" -fdebug-prefix-map='$tree'=."
@@ -192,13 +246,29 @@ compile_side()
 	[[ ! -e $cpp || ($side == original && $ORIGINAL_IS_SOURCE == 1) ]] || rm -f "$cpp"
 }
 
+# compile_nothing OBJECT OUT: of an object that the patch adds there is no original.
+compile_nothing()
+{
+	flags_for_diff "${OBJ_COMPILE[$1]}" "${OBJ_SOURCE[$1]}"
+	plan_command "$PROFILE/src" "$FLAGS -c -o '$2' -x c /dev/null" "$2.log" && return 0
+	cat "$2.log" >>"$LOG"
+	failed "$WORKDIR" "$1: an empty object cannot be compiled: $(grep -m 1 -E 'error|Error' "$2.log" || head -n 1 "$2.log")"
+}
+
 # compile_now SIDE OBJECT TREE OUT SOURCE CPP, with FLAGS.
 compile_now()
 {
-	local side=$1 object=$2 tree=$3 out=$4 source=$5 text=$4.log status=0
+	local side=$1 object=$2 tree=$3 out=$4 source=$5 text=$4.log status=0 check=0
+	# With one patched file it is the source itself.
+	[[ $side != patched ]] || ((${#PATCHED_FILES[@]} < 2)) || check=1
 	: >"$text"
 	if ! compile_text "$tree" "$6" "$out" "$text"; then
+		((!check)) || [[ -n $LAUNCH ]] || FLAGS+=" -MD -MF '$out.d'"
 		launcher_compile "$tree" "$FLAGS" "$out" "$source" "$text" || status=$?
+		if ((check && !status)); then
+			[[ -e $out.d ]] || plan_command "$tree" "$FLAGS -M -MF '$out.d' '$source'" "$LOG" || status=$?
+			((status)) || opened_check "$object" "$tree" "$out.d"
+		fi
 	fi
 	if ((status)); then
 		cat "$text" >>"$LOG"
@@ -241,7 +311,13 @@ plan_command()
 # plan_run TREE COMMAND LOG [VARIABLE=VALUE]...: does not say so in the log.
 plan_run()
 {
-	env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null
+	env -i -C "$1" PATH="$PATH" HOME=/dev/null LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null
+}
+
+# compiler_stopped TEXT: whether what it said is not about the source: it was killed, or had no room.
+compiler_stopped()
+{
+	no_space "$WORKDIR" || grep -qE "terminated program|No space left on device|Cannot allocate memory|out of memory|memory exhausted" "$1"
 }
 
 compile_failed()
@@ -251,6 +327,6 @@ compile_failed()
 	if [[ $side != patched ]]; then
 		failed "$WORKDIR" "$object: does not compile even without the patch: $(grep -m 1 -E 'error|Error' "$text" || head -n 1 "$text")"
 	fi
-	head -n 40 "$text" >&2
+	no_space "$WORKDIR" || head -n 40 "$text" >&2
 	failed "$WORKDIR" "$object: does not compile with the patch"
 }

@@ -44,12 +44,22 @@ diff_objects()
 		esac
 	done <"$WORKDIR/targets"
 
-	((status == 0)) || exit "$status"
+	if ((status)); then
+		own_explain
+		exit "$status"
+	fi
 	if ((${#DIFFED[@]} == 0)); then
 		stage_end "no object changed"
 		note "the patch changes nothing in the compiled code"
 		exit "$EXIT_UNCHANGED"
 	fi
+	if ! reports | awk -F '\t' '$1 == "function" || $1 == "callback" { found = 1 } END { exit !found }'; then
+		stage_end "no function changed"
+		note "the patch only adds code, and nothing in the running kernel would call it"
+		exit "$EXIT_UNCHANGED"
+	fi
+	added_check
+	unused_layouts
 	changed=$(reports | awk -F '\t' '$1 == "function"' | wc -l)
 	stage_end "$changed $(plural "$changed" function) changed in ${#DIFFED[@]} of $total $(plural "$total" object)"
 }
@@ -57,6 +67,16 @@ diff_objects()
 plural()
 {
 	(($1 == 1)) && printf '%s\n' "$2" || printf '%ss\n' "$2"
+}
+
+# unused_layouts: a type that was to be allowed to change, and does not, may be the wrong name.
+unused_layouts()
+{
+	local type
+	for type in "${ALLOWED_LAYOUTS[@]}"; do
+		reports | awk -F '\t' -v type="$type" '$1 == "layout" && $2 == type { found = 1 } END { exit !found }' ||
+			warning "--allow-layout $type: no type of this name changes in what is replaced, so that there is nothing to allow"
+	done
 }
 
 # The reports of all objects, in the order of the objects.
@@ -81,7 +101,7 @@ target_read()
 	fi
 	IMAGES[$1]=$(module_file "$1")
 	SYMTABS[$1]=$WORKDIR/symtabs/$1
-	[[ -n ${IMAGES[$1]} ]] || die "$1: linux-image-$RELEASE holds no such module"
+	[[ -n ${IMAGES[$1]} ]] || die "$1: $(modules_origin) holds no such module"
 	NEEDS[$1]=$(modinfo -F depends "${IMAGES[$1]}" | tr - _) ||
 		failed "$WORKDIR" "${IMAGES[$1]}: its dependencies cannot be read"
 	module_symtab "$1"
@@ -94,13 +114,28 @@ target_read()
 # one that the user gave.
 vmlinux_symtab()
 {
-	local release
+	local release text
 	VMLINUX_SYMTAB=$PROFILE/symtab
 	[[ -n $VMLINUX ]] || return 0
 	release=$("$(tool kpatch-image)" release "$VMLINUX") || die "$VMLINUX: not the image of a kernel"
 	[[ $release == "$RELEASE" ]] || die "$VMLINUX: is of release $release, not of $RELEASE; give the image of $RELEASE or another -a"
+	text=$("$(tool kpatch-image)" compiler "$VMLINUX" 2>>"$LOG") || text=
+	if [[ -n $text ]]; then
+		compiler_supported "$VMLINUX" "$text"
+		compiler_check "$VMLINUX" "$text"
+	fi
 	VMLINUX_SYMTAB=$WORKDIR/symtab-vmlinux
 	"$(tool kpatch-image)" symtab "$VMLINUX" >"$VMLINUX_SYMTAB" || failed "$WORKDIR" "$VMLINUX: its symbols cannot be read"
+}
+
+# modules_origin: what should hold the modules.
+modules_origin()
+{
+	if own_wanted; then
+		printf '%s\n' "${OWN_MODULES:-${OWN_VMLINUX%/*}}"
+	else
+		printf 'linux-image-%s\n' "$RELEASE"
+	fi
 }
 
 # module_symtab NAME: the symbols of a module as shipped, into $WORKDIR/symtabs/NAME.
@@ -110,7 +145,7 @@ module_symtab()
 	[[ ! -e $table ]] || return 0
 	mkdir -p "$WORKDIR/symtabs"
 	file=$(module_file "$1")
-	[[ -n $file ]] || die "$1: linux-image-$RELEASE holds no such module"
+	[[ -n $file ]] || die "$1: $(modules_origin) holds no such module"
 	"$(tool kpatch-image)" symtab "$file" >"$table" || failed "$WORKDIR" "$file: its symbols cannot be read"
 }
 
@@ -118,7 +153,11 @@ module_symtab()
 module_file()
 {
 	local file name
-	find "$PROFILE/modules" -name "${1//_/[-_]}.ko*" | sort | while read -r file; do
+	if oot_wanted && [[ $1 == "$OOT_NAME" ]]; then
+		printf '%s\n' "$OOT_MODULE"
+		return
+	fi
+	find -H "$PROFILE/modules" -name "${1//_/[-_]}.ko*" | sort | while read -r file; do
 		name=${file##*/}
 		name=${name%%.ko*}
 		[[ ${name//-/_} == "$1" ]] || continue
@@ -127,37 +166,91 @@ module_file()
 	done
 }
 
-# added_globals: what each object of the patch newly defines, as lines "TARGET OBJECT NAME". One call of nm for all, which
-# prints "FILE:VALUE LETTER NAME".
+# added_globals: what each object of the patch newly defines for others, as lines "TARGET OBJECT NAME": in "added" what
+# is new, in "made-global" what was static there, which the running kernel has. Each is one call of nm for all objects,
+# which prints "FILE:VALUE LETTER NAME".
 added_globals()
 {
-	local side
+	local side option=
+	: >"$WORKDIR/added"
+	: >"$WORKDIR/made-global"
 	for side in original patched; do
+		[[ $side == original ]] || option=-g
 		(cd "$WORKDIR/$side" && cut -f 2 "$WORKDIR/targets" | sort -u | tr '\n' '\0' |
-			xargs -0 -r nm -A -g --defined-only --) >"$WORKDIR/globals-$side" 2>>"$LOG" ||
+			xargs -0 -r nm -A --defined-only ${option:+"$option"} --) >"$WORKDIR/globals-$side" 2>>"$LOG" ||
 			failed "$WORKDIR" "the symbols of the compiled objects cannot be read"
 	done
-	awk '
+	awk -v made="$WORKDIR/made-global" '
+		function is_code(letter)
+		{
+			return letter ~ /[tTW]/
+		}
+
 		FILENAME != ARGV[3] {
 			file = $1
 			sub(/:[^:]*$/, "", file)
-			if (FILENAME == ARGV[1])
-				there[file, $3] = 1
-			else if (!((file, $3) in there))
+			if (FILENAME == ARGV[1]) {
+				if ($2 ~ /[A-Zu]/)
+					there[file, $3] = 1
+				else
+					static[file, $3, is_code($2)] = 1
+			} else if ((file, $3, is_code($2)) in static) {
+				statics[file] = statics[file] " " $3
+			} else if (!((file, $3) in there)) {
 				names[file] = names[file] " " $3
+			}
 			next
 		}
 		{
 			n = split(names[$2], name, " ")
 			for (i = 1; i <= n; i++)
 				print $1, $2, name[i]
+			n = split(statics[$2], name, " ")
+			for (i = 1; i <= n; i++)
+				print $1, $2, name[i] >made
 		}' "$WORKDIR/globals-original" "$WORKDIR/globals-patched" "$WORKDIR/targets" >"$WORKDIR/added"
 }
 
-# new_globals TARGET OBJECT: global symbols that the patch adds to other objects of the target.
+# added_check: what the patch adds to one object, and another one refers to, must be in the livepatch. It is not if it is only
+# a second name of what was there, or if a macro leaves it out.
+added_check()
+{
+	local object owner name bad=0
+	[[ -s $WORKDIR/added ]] || return 0
+	(cd "$WORKDIR/diff" && printf '%s\0' "${DIFFED[@]/ //}" | xargs -0 -r nm -A -g --) >"$WORKDIR/globals-diff" 2>>"$LOG" ||
+		failed "$WORKDIR" "the symbols of the compared objects cannot be read"
+	while read -r object owner name; do
+		REASON=unknown-symbol refused "${OBJ_FILE[$object]}: refers to $name, which the patch adds to ${OBJ_FILE[$owner]} only as another name of what is there, or which is left out; add a function or a variable of its own there"
+		bad=1
+	done < <(awk '
+		FILENAME == ARGV[1] {
+			file = $1
+			sub(/:[^:]*$/, "", file)
+			target = file
+			sub(/\/.*/, "", target)
+			if ($2 !~ /^[Uw]$/)
+				defined[target, $3] = 1
+			else
+				users[target, $3] = users[target, $3] " " substr(file, length(target) + 2)
+			next
+		}
+		!(($1, $3) in defined) {
+			n = split(users[$1, $3], user, " ")
+			for (i = 1; i <= n; i++)
+				print user[i], $2, $3
+		}' "$WORKDIR/globals-diff" "$WORKDIR/added")
+	((!bad)) || exit "$EXIT_REFUSED"
+}
+
+# new_globals TARGET OBJECT: global symbols that the patch adds to other objects of the target, and behind those that were
+# static there, the source.
 new_globals()
 {
+	local target object name
 	awk -v target="$1" -v object="$2" '$1 == target && $2 != object { print $3 }' "$WORKDIR/added" | sort -u
+	while read -r target object name; do
+		[[ $target != "$1" || $object == "$2" ]] || printf '%s\t%s\n' "$name" "${OBJ_FILE[$object]}"
+	done <"$WORKDIR/made-global"
 }
 
 # diff_run TARGET OBJECT: runs beside others. What create-diff-object says is told by diff_one, afterwards and in order.
@@ -165,8 +258,9 @@ diff_run()
 {
 	local target=$1 object=$2 out=$WORKDIR/diff/$1/$2 options=() code=0
 	mkdir -p "${out%/*}"
-	options=(--report "$out.report" --source "${OBJ_FILE[$object]}" --same-lines
-		--proof "$WORKDIR/proof/$object" --image "${IMAGES[$target]}")
+	options=(--report "$out.report" --findings "$out.findings" --source "${OBJ_FILE[$object]}" --same-lines
+		--proof "$WORKDIR/proof/$object" --image "${IMAGES[$target]}"
+		--changed-lines "$WORKDIR/changed-lines" --trees "$WORKDIR/tree-")
 	options+=("${ALLOWED_LAYOUTS[@]/#/--allow-layout=}")
 	if ((SKIP_IMAGE_CHECK)); then
 		options+=(--skip-image-check)
@@ -198,8 +292,9 @@ diff_one()
 	code=$(<"$WORKDIR/diff/$1/$2.status") || die "internal error: $object was not compared"
 	clear_line
 	cat "$text" >>"$LOG"
+	findings_of create-diff-object "$object" "$WORKDIR/diff/$1/$2.findings"
 	if ((code != 0 && code != 3)) || ((DEBUG)); then
-		cat "$text" >&2
+		messages_show "$text" >&2
 		((code == 0 || code == 3)) || said
 	else
 		grep -E '^[^ ]+: warning: |: new static variable, ' "$text" >&2 || true
@@ -211,6 +306,27 @@ diff_one()
 		code=1
 	fi
 	return "$code"
+}
+
+# messages_show MESSAGES: a type that a header changes is refused for each object that sees it, and told of in detail once.
+messages_show()
+{
+	touch "$WORKDIR/told-types"
+	awk -v told="$WORKDIR/told-types" '
+		BEGIN {
+			while ((getline line <told) > 0)
+				before[line] = 1
+			close(told)
+		}
+		/^[^ ]+: / {
+			type = ""
+			if (/^[^ ]+: refused: / && (at = index($0, " changes ("))) {
+				type = substr($0, 1, at - 1)
+				sub(/^[^ ]+: refused: [^ ]+: /, "", type)
+				print type >>told
+			}
+		}
+		!/^    / || !(type in before) || /^    changed functions that use it: /' "$1"
 }
 
 # weak_hint MESSAGES SOURCE TARGET: where a weak function is overridden, say by which file. Found by

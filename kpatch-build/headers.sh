@@ -22,6 +22,8 @@ headers_select()
 	stage_begin headers "looking for what includes them"
 	files_pad
 	headers_links
+	headers_generate
+	((!REFUSED)) || exit "$EXIT_REFUSED"
 	headers_changed
 	: >"$WORKDIR/seen"
 	[[ ! -s $WORKDIR/seeds ]] || headers_find
@@ -98,7 +100,9 @@ declare -gA HEADER_LINKS=()	# symbolic links to patched headers -> 1
 headers_find()
 {
 	local what role object file source modules kind compile
-	awk -f "$STAGES/paths.awk" -f "$STAGES/includers.awk" "$WORKDIR/seeds" "$PROFILE/includes" "$PROFILE/plan" \
+	headers_asked_for >"$WORKDIR/asked-for"
+	awk -f "$STAGES/paths.awk" -f "$STAGES/includers.awk" "$WORKDIR/seeds" \
+		<(cat "$WORKDIR/asked-for" "$PROFILE/includes") "$PROFILE/plan" \
 		>"$WORKDIR/includers" || failed "$WORKDIR" "the include graph of $RELEASE cannot be read"
 	# How the preprocessor names a file of one of these names in its output.
 	printf '%s\n' "${!PATCHED_FILES[@]}" | sed 's|.*/||; s|[][().*+?^${}|\\]|\\&|g' | sort -u | paste -s -d '|' |
@@ -120,8 +124,21 @@ headers_find()
 			printf '%s\t%s\t%s\t%s\t%s\n' "$role" "$object" "$kind" "$source" "$compile" >>"$WORKDIR/seen" ;;
 		esac
 	done <"$WORKDIR/includers"
-	headers_generate
 	((!REFUSED)) || exit "$EXIT_REFUSED"
+}
+
+# headers_asked_for: edges to new headers from the files that include them if they are there, with __has_include. The profile's
+# graph knows of nothing that is not in its source.
+headers_asked_for()
+{
+	local file new
+	grep -q $'\tnew$' "$WORKDIR/seeds" || return 0
+	(cd "$PROFILE/src" && grep -rsHF __has_include --include='*.[chS]' .) >"$WORKDIR/has-include" || true
+	while IFS=$'\t' read -r file new; do
+		[[ -n $new ]] || continue
+		awk -v OFS='\t' -v file="$file" -v name="${file##*/}" '
+			index($0, name) { sub(/:.*/, ""); print substr($0, 3), file }' "$WORKDIR/has-include"
+	done <"$WORKDIR/seeds" | sort -u
 }
 
 # stand_in SOURCE: one that vdso2c makes, from what it includes and uses. Its object is data, and cannot be patched.
@@ -158,7 +175,8 @@ unplanned_source()
 	printf '%s\t%s\t%s\t%s\t%s\n' "$role" "$1" "$kind" "$1" "$compile" >>"$WORKDIR/seen"
 }
 
-# headers_generate: scripts and programs of the build make files from the names in some headers.
+# headers_generate: scripts and programs of the build make files from the names in some headers, and from their comments: of
+# a flag of the processor or an object identifier, these hold what the file gets.
 headers_generate()
 {
 	local file pattern what
@@ -167,8 +185,10 @@ headers_generate()
 		case $file in
 		arch/x86/include/asm/cpufeatures.h) pattern='X86_(FEATURE|BUG)' what=arch/x86/kernel/cpu/capflags.c ;;
 		arch/x86/include/asm/vmxfeatures.h) pattern=VMX_FEATURE what=arch/x86/kernel/cpu/capflags.c ;;
+		include/xen/interface/xen.h | include/xen/interface/xen-mca.h)
+			pattern=__HYPERVISOR_ what=arch/x86/include/generated/asm/xen-hypercalls.h ;;
 		include/linux/oid_registry.h) pattern=OID_ what=lib/oid_registry_data.c ;;
-		include/uapi/linux/capability.h) pattern=CAP_ what=security/apparmor/capability_names.h ;;
+		include/uapi/linux/capability.h) pattern='^#define[[:blank:]]+CAP_' what=security/apparmor/capability_names.h ;;
 		include/linux/socket.h) pattern='AF_|PF_' what=security/apparmor/net_names.h ;;
 		include/linux/net.h) pattern=SOCK_ what=security/apparmor/net_names.h ;;
 		include/uapi/asm-generic/resource.h) pattern=RLIM what=security/apparmor/rlim_names.h ;;
@@ -191,6 +211,7 @@ header_compare()
 	local role=$1 object=$2 kind=$3 source=$4 compile=$5 out=$WORKDIR/cpp/$2 verdict=changed
 	mkdir -p "${out%/*}"
 	if ! preprocess original "$object" "$source" "$compile"; then
+		! compiler_stopped "$out.log" || compile_failed original "$object" "$out.log"
 		verdict=unknown
 	elif ! changed_opened "$out.original.i" && ((${#CREATED_FILES[@]} == 0)); then
 		verdict=same
@@ -244,13 +265,9 @@ changed_opened()
 # changed_opened_patched TEXT OBJECT: the patched file must have been found, and not, by some path, the one in the profile.
 changed_opened_patched()
 {
-	local name file src
-	src=$(readlink -f -- "$PROFILE/src")
+	local name
 	while read -r name; do
-		file=$(readlink -f -- "$WORKDIR/tree-patched/$name")
-		file=${file#"$src/"}
-		[[ -z ${PATCHED_FILES[$file]:-} ]] ||
-			die "internal error: $2: $name leads to the original file"
+		path_check "$2" "$WORKDIR/tree-patched" "$name"
 	done < <(grep -E "$(<"$WORKDIR/changed-names")" "$1" | cut -d '"' -f 2 | sort -u)
 }
 
@@ -291,6 +308,7 @@ object_compare()
 		: >"$out.log"
 		if ! plan_command "$WORKDIR/tree-$side" "$FLAGS -I'$WORKDIR/missing' $action -o '$out.$side.o' '$2'" "$out.log"; then
 			cat "$out.log" >>"$LOG"
+			! compiler_stopped "$out.log" || compile_failed "$side" "$2" "$out.log"
 			[[ $side == original ]] || compile_failed patched "$2" "$out.log"
 			echo unknown
 			return 0

@@ -164,7 +164,7 @@ END {
 	# with any of the files.
 	for (n = 1; n <= trace_names; n++) {
 		name = trace_name[n]
-		if (name !~ /^[A-Za-z0-9_-]+$/)
+		if (name !~ /^[A-Za-z0-9_.\/-]+$/)
 			continue
 		edges(trace_definer[n], "trace/events/" name ".h")
 		for (path in trace_path)

@@ -21,8 +21,11 @@ KEPT_BASE=			# what all objects of this run depend on
 kept_init()
 {
 	local file programs=()
-	KEPT_DIR=$CACHE/objects/$RELEASE
+	# The headers beside a source that is not part of the kernel are in no checksum.
+	! oot_wanted || return 0
+	KEPT_DIR=$CACHE/objects/$PROFILE_NAME
 	mkdir -p "$KEPT_DIR" 2>>"$LOG" || { KEPT_DIR=; return 0; }
+	temporary_clean "" "$KEPT_DIR"/.*.*
 	# The compiler is a driver for others; an update of any of them changes its size or time.
 	for file in "$KERNEL_CC" "$("$KERNEL_CC" -print-prog-name=cc1)" "$("$KERNEL_CC" -print-prog-name=as)"; do
 		file=$(command -v -- "$file") || { KEPT_DIR=; return 0; }

@@ -52,8 +52,28 @@ launcher_env()
 			LAUNCH_ENV+=("$name=${!name}") ;;
 		esac
 	done
-	# Dependencies as the compiler tells them: else ccache would preprocess each source a second time.
-	((!LAUNCH_CCACHE)) || LAUNCH_ENV+=(CCACHE_DEPEND=1)
+	# A module that is not part of the kernel may be compiled with headers from anywhere, and one can appear in front of
+	# them: there ccache has to look at the preprocessed text, in which -fdebug-prefix-map hides this run's directory. Of
+	# others it takes dependencies as the compiler tells them, or it would preprocess each source a second time.
+	if oot_wanted; then
+		LAUNCH_ENV+=(CCACHE_NODIRECT=1 CCACHE_NOHASHDIR=1)
+	elif ((LAUNCH_CCACHE)); then
+		LAUNCH_ENV+=(CCACHE_DEPEND=1)
+	fi
+}
+
+LAUNCH_MARK=			# option that says which files there are
+
+# launcher_mark: sets LAUNCH_MARK. What is kept is good as long as the files that were included are as they were; a launcher
+# does not see that a new one is found in front of them. So which there are is part of the command: those of the kernel
+# go with its version, those of a module that is not part of it are listed.
+launcher_mark()
+{
+	local sum
+	[[ -n $LAUNCH ]] || return 0
+	sum=$({ printf '%s\n' "$RELEASE" "$KERNEL_VERSION" &&
+		{ ! oot_wanted || (cd "$PROFILE/src" && find "$OOT_DIR" -type f | sort); }; } | sha256sum)
+	LAUNCH_MARK=" -DKPATCH_FILES=${sum:0:16}"
 }
 
 # launcher_compile TREE COMMAND OUT SOURCE LOG: compiles as the plan says, with the launcher if COMMAND
@@ -63,7 +83,7 @@ launcher_compile()
 	local output="-c -o '$3' '$4'"
 	if [[ -n $LAUNCH && "$2 " == "$KERNEL_CC "* ]]; then
 		((!LAUNCH_CCACHE)) || output="-MD -MF '$3.d' $output"
-		plan_command "$1" "$LAUNCH$2 $output" "$5" "${LAUNCH_ENV[@]}" && return 0
+		plan_command "$1" "$LAUNCH$2$LAUNCH_MARK $output" "$5" "${LAUNCH_ENV[@]}" && return 0
 		((!LAUNCH_CHOSEN)) || return 1
 		output="-c -o '$3' '$4'"
 		: >"$5"

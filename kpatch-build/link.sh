@@ -15,13 +15,12 @@ link_module()
 	local dir=$WORKDIR/link source
 	stage_begin link "$MODNAME"
 	mkdir -p "$dir"
-	shadow_fields >"$WORKDIR/shadow-lines"
-	{ reports; cat "$WORKDIR/shadow-lines"; } >"$WORKDIR/report"
+	report_collect
 	# Links to what the flags name: -I./include, scripts/module.lds, ./tools/objtool/objtool.
 	find "$PROFILE/src" -mindepth 1 -maxdepth 1 ! -name '.*' -exec ln -s -t "$dir" {} +
 	mkdir "$dir/kpatch" "$dir/kpatch/core"
 	cp "$PROFILE/Module.symvers" "$dir/kpatch/"
-	registration_write "$KMOD/livepatch.c.in" "$WORKDIR/report" >"$dir/kpatch/livepatch-$NAME.main.c" ||
+	registration_write "$KMOD/livepatch.c.in" "$WORKDIR/report" >"$dir/kpatch/livepatch-$NAME.main.c" 2>>"$LOG" ||
 		failed "$WORKDIR" "the registration cannot be written"
 
 	# Sources of our own: the registration and the core that goes into every module.
@@ -37,119 +36,46 @@ link_module()
 	link_objects
 	link_modpost
 	link_final
-	stage_end "${RESULT##*/}, $(stat -c %s "$RESULT") bytes"
+	stage_end "${RESULT##*/}, $(stat -c %s "$dir/kpatch/livepatch-$NAME.ko") bytes"
+}
+
+# report_collect: all that the objects of the module report, in $WORKDIR/report.
+report_collect()
+{
+	shadow_fields >"$WORKDIR/shadow-lines"
+	{ reports; cat "$WORKDIR/shadow-lines"; } >"$WORKDIR/report"
+	callbacks_check "$WORKDIR/report" || exit "$EXIT_ERROR"
+}
+
+# callbacks_check REPORT: the kernel calls one function of each kind for each kernel object.
+callbacks_check()
+{
+	local bad
+	bad=$(awk -F '\t' '
+		$1 == "object" { object = $2 }
+		$1 == "callback" {
+			if ((object, $2) in first) {
+				kind = $2
+				sub(/_/, "-", kind)
+				print $5 ": " object " has two " kind " callbacks, " name[object, $2] "() at " first[object, $2] " and " $3 "() here"
+				exit
+			}
+			first[object, $2] = $5
+			name[object, $2] = $3
+		}' "$1")
+	if [[ -n $bad ]]; then
+		error "$bad; make one function of them, which does both"
+		return 1
+	fi
+	return 0
 }
 
 # registration_write TEMPLATE REPORT
 registration_write()
 {
 	awk -F '\t' -v module="$MODNAME" -v name="$NAME" -v release="$RELEASE" -v version="$VERSION" \
-		-v replace="$( ((REPLACE)) && printf true || printf false)" '
-	function identifier(text)
-	{
-		gsub(/[^A-Za-z0-9_]/, "_", text)
-		return text
-	}
-	function function_tables(    o, i)
-	{
-		if (!("vmlinux" in known))
-			print "static struct klp_func funcs_vmlinux[] = {\n\t{ }\n};\n"
-		for (o = 1; o <= objects; o++) {
-			printf "%sstatic struct klp_func funcs_%s[] = {\n", (o > 1 ? "\n" : ""), identifier(object[o])
-			for (i = 1; i <= functions; i++)
-				if (owner[i] == object[o]) {
-					printf "\t{\n\t\t.old_name = \"%s\",\n\t\t.new_func = new_%d_%s,\n", old[i], i, identifier(old[i])
-					printf "\t\t.old_sympos = %d,\n\t},\n", position[i]
-				}
-			print "\t{ }\n};"
-		}
-	}
-	function shadow_table(    i, f)
-	{
-		for (i = 1; i <= fields; i++) {
-			split(shadow[i], f, "\t")
-			if (f[7] != "-")
-				printf "extern void dtor_%d(void *, void *) asm(\"%s\");\n", i, f[7]
-		}
-		print "static const struct kpatch_shadow_field shadow_fields[] = {"
-		for (i = 1; i <= fields; i++) {
-			split(shadow[i], f, "\t")
-			printf "\t{\n\t\t.name = \"%s\",\n\t\t.id = 0x%sul,\n\t\t.size = %d,\n\t\t.align = %d,\n\t\t.version = %d,\n", f[2], f[3], f[4], f[5], f[6]
-			if (f[7] != "-")
-				printf "\t\t.dtor = dtor_%d,\n", i
-			print "\t},"
-		}
-		print "\t{ }\n};"
-		for (i = 1; i <= fields; i++) {
-			split(shadow[i], f, "\t")
-			printf "MODULE_INFO(kpatch_shadow, \"%s id=%s size=%d align=%d version=%d\");\n", f[2], f[3], f[4], f[5], f[6]
-		}
-	}
-	# First the report, which may be many joined into one, then the template.
-	NR == FNR {
-		if ($1 == "object") {
-			current = $2
-		} else if ($1 == "function") {
-			functions++
-			owner[functions] = current
-			old[functions] = $2
-			position[functions] = $3
-			link_name[functions] = $4
-			if (!(current in known)) {
-				known[current] = 1
-				object[++objects] = current
-			}
-		} else if ($1 == "shadow") {
-			shadow[++fields] = $0
-		} else if ($1 == "layout" && !($2 in allowed)) {
-			allowed[$2] = 1
-			layout[++layouts] = $2
-		} else if ($1 == "namespace" && !($2 in imported)) {
-			imported[$2] = 1
-			namespace[++namespaces] = $2
-		}
-		next
-	}
-	$0 == "@SYMBOLS@" {
-		for (i = 1; i <= functions; i++)
-			printf "extern void new_%d_%s(void) asm(\"%s\");\n", i, identifier(old[i]), link_name[i]
-		next
-	}
-	$0 == "@FUNCTIONS@" { function_tables(); next }
-	$0 == "@SHADOW@" { shadow_table(); next }
-	$0 == "@OBJECTS@" {
-		print "\t{\n\t\t.funcs = funcs_vmlinux,\n\t\t.callbacks = {"
-		print "\t\t\t.pre_patch = kpatch_shadow_pre_patch,\n\t\t\t.post_patch = kpatch_shadow_post_patch,"
-		print "\t\t\t.post_unpatch = kpatch_shadow_post_unpatch,\n\t\t},\n\t},"
-		for (o = 1; o <= objects; o++)
-			if (object[o] != "vmlinux")
-				printf "\t{\n\t\t.name = \"%s\",\n\t\t.funcs = funcs_%s,\n\t},\n", object[o], identifier(object[o])
-		next
-	}
-	$0 == "@NAMESPACES@" {
-		for (i = 1; i <= layouts; i++)
-			printf "MODULE_INFO(kpatch_layout, \"%s\");\n", layout[i]
-		if (namespaces)
-			print "#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)"
-		for (i = 1; i <= namespaces; i++)
-			printf "MODULE_IMPORT_NS(\"%s\");\n", namespace[i]
-		if (namespaces)
-			print "#else"
-		for (i = 1; i <= namespaces; i++)
-			printf "MODULE_IMPORT_NS(%s);\n", namespace[i]
-		if (namespaces)
-			print "#endif"
-		next
-	}
-	{
-		gsub(/@MODULE@/, module)
-		gsub(/@NAME@/, name)
-		gsub(/@RELEASE@/, release)
-		gsub(/@VERSION@/, version)
-		gsub(/@REPLACE@/, replace)
-		print
-	}
-	END { exit !functions }' "$2" "$1"
+		-v replace="$( ((REPLACE)) && printf true || printf false)" \
+		-f "$STAGES/registration.awk" "$2" "$1"
 }
 
 # link_step WHAT COMMAND...: runs it in the link directory.
@@ -164,7 +90,7 @@ link_step()
 link_failed()
 {
 	clear_line
-	tail -n +"$((LOG_LINES + 1))" "$LOG" | grep -vE '^\+ ' | head -n 20 >&2 || true
+	no_space "$WORKDIR" || tail -n +"$((LOG_LINES + 1))" "$LOG" | grep -vE '^\+ ' | head -n 20 >&2 || true
 	failed "$WORKDIR" "$MODNAME: $1 failed"
 }
 
@@ -288,14 +214,15 @@ link_flags()
 }
 
 # link_modpost: kpatch/livepatch-NAME.mod.c, with vermagic and the CRCs of what is imported. The .mod
-# file is what modpost of some versions reads for the names of the sources.
+# file is what modpost of some versions reads for the names of the sources. From 6.14 on CRCs have two forms, and
+# the configuration has the ones that the kernel reads.
 link_modpost()
 {
-	local options=(-e -i kpatch/Module.symvers -o kpatch/modpost.symvers)
+	local pair options=(-e -i kpatch/Module.symvers -o kpatch/modpost.symvers)
 	: >"$WORKDIR/link/kpatch/livepatch-$NAME.mod"
-	if grep -qx CONFIG_MODVERSIONS=y "$PROFILE/config"; then
-		options=(-m "${options[@]}")
-	fi
+	for pair in MODVERSIONS:-m BASIC_MODVERSIONS:-b EXTENDED_MODVERSIONS:-x; do
+		! grep -qx "CONFIG_${pair%:*}=y" "$PROFILE/config" || options+=("${pair#*:}")
+	done
 	if ! grep -qx CONFIG_SECTION_MISMATCH_WARN_ONLY=y "$PROFILE/config"; then
 		options=(-E "${options[@]}")
 	fi
@@ -307,24 +234,31 @@ link_modpost()
 
 link_final()
 {
-	local dir=$WORKDIR/link/kpatch tmp code=0 common=()
+	local dir=$WORKDIR/link/kpatch tmp code=0 common=() options=()
 	[[ ! -e $WORKDIR/link/kpatch-module-common.o ]] || common=(kpatch-module-common.o)
 	log_mark
 	link_step "linking" ld -r "${LINK_FLAGS[@]}" "${LINK_FLAGS_MODULE[@]}" -T scripts/module.lds \
 		-o "kpatch/linked.ko" "kpatch/livepatch-$NAME.o" "kpatch/livepatch-$NAME.mod.o" "${common[@]}"
-	log "+ create-klp-module"
-	slot_job "$(tool create-klp-module)" "$dir/linked.ko" "$dir/livepatch-$NAME.ko" >"$dir/messages" 2>&1 || code=$?
+	grep -qx CONFIG_MODVERSIONS=y "$PROFILE/config" || options=(--no-modversions)
+	log "+ create-klp-module ${options[*]}"
+	slot_job "$(tool create-klp-module)" "${options[@]}" --findings "$dir/findings" "$dir/linked.ko" "$dir/livepatch-$NAME.ko" >"$dir/messages" 2>&1 || code=$?
 	cat "$dir/messages" >>"$LOG"
+	findings_of create-klp-module - "$dir/findings"
 	if ((code != 0 || DEBUG)); then
 		clear_line
 		cat "$dir/messages" >&2
 	fi
 	((code == 0)) || { ((code == 2)) && exit 2; failed "$WORKDIR" "$MODNAME: create-klp-module failed"; }
+}
 
-	# Under a temporary name first: what has the right name is whole.
+# module_put: the module, at its place. Under a temporary name first: what has the right name is whole.
+module_put()
+{
+	local tmp
+	temporary_clean .tmp "$RESULT".*.tmp
 	tmp=$RESULT.$$.tmp
 	TMP_FILES+=("$tmp")
-	cp "$dir/livepatch-$NAME.ko" "$tmp" 2>>"$LOG" || failed "${RESULT%/*}" "${RESULT%/*}: cannot be written to"
+	cp "$WORKDIR/link/kpatch/livepatch-$NAME.ko" "$tmp" 2>>"$LOG" || failed "${RESULT%/*}" "${RESULT%/*}: cannot be written to"
 	mv -f "$tmp" "$RESULT"
 }
 
@@ -333,13 +267,9 @@ report()
 {
 	local relocations
 	relocations=$(awk -F '\t' '$1 == "klp"' "$WORKDIR/report" | sort -u | wc -l)
-	printf '%s\n' "$RESULT"
-	awk -F '\t' '
-		$1 == "object" { object = $2; next }
-		$1 == "function" { printf "  changed   %s: %s()\n", object, $2; next }
-		$1 == "copy" { printf "  replaced  %s: %s() with its callers\n", object, $3; next }
-		$1 == "new" { printf "  new       %s: %s%s\n", object, $3, $2 == "function" ? "()" : ""; next }
-		$1 == "shadow" { printf "  field     %s: %d bytes, id %s%s\n", $2, $4, $3, $7 == "-" ? "" : ", destructor " $7 "()"; next }' "$WORKDIR/report"
-	printf '  %d bytes, %d %s reached by livepatch relocations\n' "$(stat -c %s "$RESULT")" "$relocations" \
+	((DRY_RUN)) || printf '%s\n' "$RESULT"
+	awk -f "$STAGES/summary.awk" "$WORKDIR/report"
+	printf '  %s%d %s reached by livepatch relocations\n' "$( ((DRY_RUN)) || printf '%d bytes, ' "$(stat -c %s "$RESULT")")" "$relocations" \
 		"$(plural "$relocations" symbol)"
+	tasks_note
 }

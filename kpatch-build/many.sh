@@ -6,7 +6,8 @@
 # own. They share one budget of jobs (pool.sh), so that one's compiles run while another links. What they say
 # is shown at once, with the release before each line; what they made is told at the end, in the order of the -a.
 #
-# The drivers get KPATCH_BUILD_SLOTS in their environment: the FIFO of the budget.
+# The drivers get in their environment KPATCH_BUILD_SLOTS, the FIFO of the budget, and KPATCH_BUILD_FACTS, a directory for
+# their part of a report.
 
 # many_check: what only several releases can be given, or cannot.
 many_check()
@@ -79,11 +80,14 @@ many_one()
 # many_driver RELEASE: its status goes to a file.
 many_driver()
 {
-	local status=0 input=/dev/null
+	local status=0 input=/dev/null facts=
 	trap : TERM
 	# Read once, for all.
 	[[ ! -e $WORKDIR/patches/stdin ]] || input=$WORKDIR/patches/stdin
-	KPATCH_BUILD_SLOTS=$WORKDIR/slots "$SELF" "${PASSED[@]}" -a "$1" -o "$OUTPUT/$1" -n "$NAME" -j "$JOBS" \
+	if facts_wanted; then
+		facts=$WORKDIR/many/$1/facts
+	fi
+	KPATCH_BUILD_SLOTS=$WORKDIR/slots KPATCH_BUILD_FACTS=$facts "$SELF" "${PASSED[@]}" -a "$1" -o "$OUTPUT/$1" -n "$NAME" -j "$JOBS" \
 		-- "${PATCH_WORDS[@]}" <"$input" || status=$?
 	printf '%d\n' "$status" >"$WORKDIR/many/$1/status"
 }
@@ -115,8 +119,10 @@ many_table()
 		"$EXIT_UNCHANGED") result=unchanged ;;
 		*) result=failed ;;
 		esac
-		if ((status == 0)); then
-			read -r why <"$WORKDIR/many/$release/out"
+		if ((status == 0 && DRY_RUN)); then
+			why='no module was made: --dry-run'
+		elif ((status == 0)); then
+			read -r why <"$WORKDIR/many/$release/out" || true
 		else
 			why=$(many_why "$result" "$WORKDIR/many/$release/said")
 			: "${why:=ended with status $status}"

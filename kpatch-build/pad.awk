@@ -11,25 +11,12 @@
 # Input: the output of "diff" (normal format), then the file to pad. Variables: side=1 for the file
 # that diff saw first, side=2 for the other one.
 
-function range(text, bound)
-{
-	if (split(text, bound, ",") == 1)
-		bound[2] = bound[1]
-}
-
-# 3a4,5: nothing of the first file, after line 3. 4,5d3: nothing of the second file, after line 3.
 NR == FNR {
-	if ($0 !~ /^[0-9]/)
+	if (!hunk_head($0))
 		next
-	match($0, /[acd]/)
-	kind = substr($0, RSTART, 1)
-	range(substr($0, 1, RSTART - 1), first)
-	range(substr($0, RSTART + 1), second)
-	lines1 = kind == "a" ? 0 : first[2] - first[1] + 1
-	lines2 = kind == "d" ? 0 : second[2] - second[1] + 1
-	missing = side == 1 ? lines2 - lines1 : lines1 - lines2
+	missing = side == 1 ? hunk_lines_is - hunk_lines_was : hunk_lines_was - hunk_lines_is
 	if (missing > 0)
-		pad[side == 1 ? first[2] + 0 : second[2] + 0] = missing
+		pad[side == 1 ? hunk_was[2] + 0 : hunk_is[2] + 0] = missing
 	next
 }
 

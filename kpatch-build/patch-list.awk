@@ -6,7 +6,7 @@
 #
 #	KIND OLD NEW THIRD FIRST LAST CRS LFS BLIND
 #
-# KIND is one of diff, new, removed, rename, copy, mode, binary. The names are as in the patch, but for
+# KIND is one of diff, new, removed, rename, copy, mode, binary, link. The names are as in the patch, but for
 # timestamps; THIRD is the one of an "Index:" line. FIRST and LAST are the lines of the patch that
 # the hunks take; CRS and LFS count the lines of the hunks that end in CR LF and in LF alone. BLIND:
 # a hunk removes lines and has nothing around them, so that it could be taken back anywhere.
@@ -44,7 +44,7 @@ function name_of(text)
 
 function reset()
 {
-	kind = old = new = first = last = crs = lfs = blind = third = git = added = gone = ""
+	kind = old = new = first = last = crs = lfs = blind = third = git = added = gone = linked = ""
 }
 
 # flush: prints the diff that ends here, if there is one.
@@ -54,6 +54,11 @@ function flush()
 		kind = added ? "new" : "removed"	# of an empty file
 	if (kind == "diff")
 		kind = added ? "new" : gone ? "removed" : "diff"
+	# As git and diff write names with quotes, control characters or bytes beyond ASCII.
+	if (kind != "" && (old ~ /^"/ || new ~ /^"/))
+		fail("the name " (new ~ /^"/ ? new : old) " is quoted, as it holds characters that are in no name of the kernel's source; rename the file")
+	if (linked)
+		kind = "link"
 	if (kind != "")
 		printf "%s\037%s\037%s\037%s\037%d\037%d\037%d\037%d\037%d\n", kind, old, new, third, first, last,
 			crs, lfs, blind
@@ -202,6 +207,9 @@ git && !first {
 	if (line ~ /^copy from /)	{ kind = "copy"; old = name_of(substr(line, 11) "\t") }
 	if (line ~ /^copy to /)		new = name_of(substr(line, 9) "\t")
 	if (line ~ /^new mode / && kind == "")	kind = "mode"
+	# Of a link the text is where it leads, and of a submodule what it is at.
+	if (line ~ /^(new file|deleted file|new|old) mode 1[26]0000$/ || line ~ /^index [0-9a-f]+\.\.[0-9a-f]+ 1[26]0000$/)
+		linked = 1
 	if (line ~ /^new file mode /)		added = 1
 	if (line ~ /^deleted file mode /)	gone = 1
 }

@@ -17,6 +17,7 @@ declare -gA PATCH_BLIND=()	# N -> 1: has hunks that could be taken back anywhere
 declare -gA PATCH_CREATES=()	# N -> a file that it would create, but that is there
 declare -gA NEW_FILES=()	# files that patches create, and that were refused for it
 declare -gA CREATED_FILES=()	# files that patches create, and that are taken -> 1
+declare -gA MAKEFILES=()	# patched makefiles that list objects -> 1
 declare -gA REFUSED_FILES=() SKIPPED_FILES=()	# each is named once
 
 # ---- the command line ----
@@ -44,7 +45,8 @@ patches_list()
 patch_listed()
 {
 	[[ -e $1 ]] || die "$1: no such file"
-	[[ -f $1 && -r $1 ]] || die "$1: not a readable file"
+	[[ -f $1 ]] || die "$1: not a file"
+	[[ -r $1 ]] || die "$1: cannot be read; see to its permissions"
 	PATCHES+=("$(readlink -f -- "$1")")
 	PATCH_LEVELS+=("$2")
 }
@@ -62,6 +64,8 @@ series_list()
 		[[ ${#words[@]} -gt 0 && ${words[0]} != '#'* ]] || continue
 		level=
 		for word in "${words[@]:1}"; do
+			[[ $word != -R ]] ||
+				die "$series: ${words[0]} -R: nothing is reverted here; make a patch of the reverse, with interdiff ${words[0]} /dev/null, and list that"
 			[[ $word =~ ^-p[0-9]{1,2}$ ]] ||
 				die "$series: ${words[0]} $word: only -pN can follow the name of a patch; apply this one by hand"
 			level=$((10#${word#-p}))
@@ -130,143 +134,6 @@ stdin_save()
 
 # ---- which files ----
 
-# name_at NAME LEVEL: sets AT, NAME without its first LEVEL directories, counted as patch does it. Fails if
-# that is no path inside of a tree.
-name_at()
-{
-	local level=$2
-	AT=$1
-	while ((level > 0)); do
-		[[ $AT == */* ]] || return 1
-		AT=${AT#*/}
-		level=$((level - 1))
-	done
-	[[ -n $AT && /$AT/ != *//* && /$AT/ != */./* && /$1/ != */../* ]]
-}
-
-# target_at INDEX LEVEL: sets TARGET, the file that a diff is of if LEVEL is right, and OTHER, if its
-# names are those of two files. Returns 0 if the file is in the source, 1 if it would not be unpacked
-# anyway, 2 if not.
-target_at()
-{
-	local name found=
-	TARGET='' OTHER=''
-	for name in "${news[$1]}" "${olds[$1]}" "${thirds[$1]}"; do
-		[[ -n $name && $name != /dev/null ]] || continue
-		name_at "$name" "$2" || continue
-		: "${TARGET:=$AT}"
-		if [[ -f $PROFILE/src/$AT || -n ${NEW_FILES[$AT]:-}${CREATED_FILES[$AT]:-} ]]; then
-			if [[ -z $found ]]; then
-				found=1
-				TARGET=$AT
-			elif [[ $AT != "$TARGET" ]]; then
-				OTHER=$AT
-			fi
-		fi
-	done
-	[[ -z $found ]] || return 0
-	case $TARGET in
-	Documentation/* | LICENSES/* | MAINTAINERS | CREDITS | COPYING | README | .mailmap | .gitignore | \
-		tools/* | samples/*)
-		return 1
-		;;
-	arch/x86/*) ;;
-	arch/*/*) return 1 ;;
-	esac
-	return 2
-}
-
-# has_prefixes INDEX: names as git writes them, a/FILE and b/FILE or with other letters.
-has_prefixes()
-{
-	local old=${olds[$1]} new=${news[$1]}
-	[[ $old == [a-z]/* || $old == /dev/null ]] && [[ $new == [a-z]/* || $new == /dev/null ]] &&
-		[[ ${old%%/*} != "${new%%/*}" ]]
-}
-
-# patch_level N: sets LEVEL, how many directories to remove from the names of the patch: as many as are too
-# many for every file to be there. Where more than one number would do, the names that git gives decide.
-patch_level()
-{
-	local level i code depth=0 prefixes=1 most=0 slashes there absent missing created fits=()
-	LEVEL=${PATCH_LEVELS[$1]:-}
-	[[ -z $LEVEL ]] || return 0
-	for i in "${!kinds[@]}"; do
-		[[ ${kinds[i]} != rename && ${kinds[i]} != copy ]] || continue
-		has_prefixes "$i" || prefixes=0
-		for slashes in "${olds[i]//[!\/]/}" "${news[i]//[!\/]/}" "${thirds[i]//[!\/]/}"; do
-			((${#slashes} <= depth)) || depth=${#slashes}
-		done
-	done
-	((depth <= 20)) || depth=20
-	LEVEL=$prefixes
-	local outside='' only_new=''
-	for ((level = 0; level <= depth; level++)); do
-		there=0 absent=0 missing=0 created=0
-		for i in "${!kinds[@]}"; do
-			[[ ${kinds[i]} != rename && ${kinds[i]} != copy ]] || continue
-			code=0
-			target_at "$i" "$level" || code=$?
-			if [[ $code == 2 && ${kinds[i]} == new ]]; then
-				if [[ $TARGET == */* && -d $PROFILE/src/${TARGET%/*} ]]; then
-					created=$((created + 1))
-				fi
-				continue
-			fi
-			case $code in
-			0) there=$((there + 1)) ;;
-			1) absent=$((absent + 1)) ;;
-			2) missing=$((missing + 1)) ;;
-			esac
-		done
-		if ((there > most && ${#fits[@]} == 0)); then
-			most=$there
-			LEVEL=$level
-		fi
-		if ((missing == 0 && there > 0)); then
-			fits+=("$level")
-		elif ((missing == 0 && absent > 0 && level <= 1)); then
-			: "${outside:=$level}"
-		elif ((missing == 0 && created > 0)); then
-			: "${only_new:=$level}"
-		fi
-	done
-	case ${#fits[@]} in
-	0)
-		# What a tree of ours would not have anyway is judged by the first directory only.
-		((most > 0)) || LEVEL=${outside:-${only_new:-$prefixes}}
-		;;
-	1)
-		LEVEL=${fits[0]}
-		;;
-	*)
-		LEVEL=${fits[0]}
-		for level in "${fits[@]}"; do
-			if ((prefixes && level == 1)); then
-				LEVEL=1
-				return
-			fi
-		done
-		for level in "${fits[@]:1}"; do
-			level_ambiguous "$1" "$LEVEL" "$level"
-		done
-		;;
-	esac
-}
-
-# level_ambiguous N LEVEL LEVEL
-level_ambiguous()
-{
-	local i one
-	for i in "${!kinds[@]}"; do
-		target_at "$i" "$2" || continue
-		one=$TARGET
-		target_at "$i" "$3" || continue
-		[[ $one == "$TARGET" ]] ||
-			die "${PATCH_TITLES[$1]}: may be for $one, with -p$2, or for $TARGET, with -p$3; put a/ and b/ before the paths"
-	done
-}
-
 # patch_files N: adds the files that it changes, and makes copies of them and $WORKDIR/patches/N.
 patch_files()
 {
@@ -290,7 +157,7 @@ patch_files()
 	files_copy
 	: >"$WORKDIR/patches/$number"
 	if [[ -s $WORKDIR/patches/$number.map ]]; then
-		patch_write "$number" || failed "$WORKDIR" "$WORKDIR: cannot be written to"
+		patch_write "$number" "${PATCHES[$number]}" || failed "$WORKDIR" "$WORKDIR: cannot be written to"
 	fi
 }
 
@@ -343,6 +210,10 @@ diff_take()
 	binary)
 		refuse_file "$file" "is a binary file; only C source can be patched"
 		return ;;
+	link)
+		refuse_file "$file" "is a symbolic link or a submodule, now or with the patch; patch a file"
+		NEW_FILES[$file]=1
+		return ;;
 	removed)
 		refuse_file "$file" "is removed; a livepatch cannot take code away"
 		return ;;
@@ -365,6 +236,7 @@ diff_take()
 		refuse_file "$file" "$WHY"
 		return
 	fi
+	! is_list_makefile "$file" || MAKEFILES[$file]=1
 	# Git's diff of a new file without content.
 	if [[ ${places[i]} == 0* ]]; then
 		if [[ -n ${CREATED_FILES[$file]:-} ]]; then
@@ -383,10 +255,11 @@ diff_take()
 	printf '%s\037%s\037%s\n' "${places[i]}" "$strip" "$file" >>"$WORKDIR/patches/$1.map"
 }
 
-# created_file FILE: whether it can be taken although it is not in the source: a header, which is nothing by itself.
+# created_file FILE: whether it can be taken although it is not in the source: a header, which is nothing by itself, or a
+# .c file, if a makefile lists it (makefiles.sh).
 created_file()
 {
-	[[ $1 == *.h && -d $PROFILE/src/${1%/*} ]]
+	[[ $1 == *.[ch] && $1 == */* && -d $PROFILE/src/${1%/*} ]]
 }
 
 # diff_outside TITLE INDEX: none of the names can be used.
@@ -437,7 +310,7 @@ files_copy()
 	done
 }
 
-# patch_write N: the diffs that are left of it, and in N.index the lines that each takes.
+# patch_write N INPUT: the diffs that are left of it, and in N.index the lines that each takes.
 patch_write()
 {
 	awk -F '\037' -v list="$WORKDIR/patches/$1.index" '
@@ -458,5 +331,5 @@ patch_write()
 				print begin, lines >list
 				i++
 			}
-		}' "$WORKDIR/patches/$1.map" "${PATCHES[$1]}" >"$WORKDIR/patches/$1"
+		}' "$WORKDIR/patches/$1.map" "$2" >"$WORKDIR/patches/$1"
 }

@@ -58,7 +58,7 @@ function modules_of(flags,    file)
 	if (!start)
 		next
 	command = substr($0, start + length(last_trap))
-	end = index(command, "; scripts/basic/fixdep ")
+	end = match(command, /; (\.\/)?scripts\/basic\/fixdep /)
 	if (!end)
 		next
 	command = substr(command, 1, end - 1)

@@ -61,7 +61,8 @@ pool_run()
 	local -A pids=()
 	total=$(wc -l <"$2")
 	trap - EXIT INT TERM HUP
-	while IFS=$'\t' read -r -a fields && ((status == 0)); do
+	# Starts no more if the driver was killed.
+	while IFS=$'\t' read -r -a fields && ((status == 0)) && kill -0 $$ 2>/dev/null; do
 		if ((running >= JOBS)); then
 			pool_wait
 			((status == 0)) || break

@@ -20,21 +20,24 @@
 # are those of Debian's own build, from the packages linux-headers-* and linux-kbuild-*. So the
 # configuration cannot drift, whatever is or is not installed here.
 
-readonly PROFILE_FORMAT='kpatch-profile 2'
+readonly PROFILE_FORMAT='kpatch-profile 3'
 
 # profile_get: sets PROFILE, KERNEL_CC and KERNEL_VERSION, and holds a shared lock on the profile,
 # so that nobody replaces it under us.
 profile_get()
 {
 	stage_begin kernel "$RELEASE"
-	PROFILE=$CACHE/profiles/$RELEASE
+	own_state_get
+	PROFILE=$CACHE/profiles/$PROFILE_NAME
 	mkdir -p "$CACHE/profiles" 2>>"$LOG" ||
 		failed "$CACHE" "$CACHE/profiles: cannot be created; set XDG_CACHE_HOME to a writable directory"
-	exec {PROFILE_LOCK}<>"$CACHE/profiles/.$RELEASE.lock"
+	profile_lock_open "$CACHE/profiles/.$PROFILE_NAME.lock"
 	profile_lock -s
 	# The time of the last use, for "kpatch-build cache".
-	touch -c "$CACHE/profiles/.$RELEASE.lock" 2>>"$LOG" || true
+	touch -c "$CACHE/profiles/.$PROFILE_NAME.lock" 2>>"$LOG" || true
 	if ! profile_complete; then
+		[[ -w $CACHE/profiles ]] ||
+			failed "$CACHE" "$CACHE/profiles: cannot be written to, and has no profile of $RELEASE; set XDG_CACHE_HOME to a writable directory"
 		flock -u "$PROFILE_LOCK"
 		profile_lock -x
 		# Whoever had the lock may just have made it.
@@ -43,12 +46,44 @@ profile_get()
 		fi
 		flock -s "$PROFILE_LOCK"
 	fi
+	profiles_clean
 	KERNEL_VERSION=$(<"$PROFILE/version")
 	KERNEL_CC=$(<"$PROFILE/cc")
 	kernel_running_check
-	stage_end "$RELEASE, Debian $KERNEL_VERSION"
-	command -v "$KERNEL_CC" >/dev/null ||
-		die "$RELEASE was built with $KERNEL_CC, which is missing; install it: apt-get install $KERNEL_CC"
+	stage_end "$RELEASE, $(kernel_origin)"
+	compiler_again
+}
+
+# profile_lock_open FILE: in the cache of another user, or one that is read-only, it can only be read. If it cannot be made
+# there, nobody changes a profile either.
+profile_lock_open()
+{
+	if [[ -w $1 || (! -e $1 && -w ${1%/*}) ]]; then
+		exec {PROFILE_LOCK}<>"$1"
+	elif [[ -r $1 ]]; then
+		exec {PROFILE_LOCK}<"$1"
+	else
+		exec {PROFILE_LOCK}<"${1%/*}"
+	fi
+}
+
+# profiles_clean: what runs have left that were killed while they made a profile. Nobody makes that of RELEASE now.
+profiles_clean()
+{
+	local file lock release
+	[[ -w $CACHE/profiles ]] || return 0
+	for file in "$CACHE"/profiles/.*.tmp "$CACHE"/profiles/.*.old; do
+		[[ -e $file ]] || continue
+		release=${file##*/.}
+		release=${release%.*}
+		if [[ $release == "$PROFILE_NAME" ]]; then
+			remove_tree "$file" 2>>"$LOG" || true
+			continue
+		fi
+		exec {lock}<>"$CACHE/profiles/.$release.lock" || continue
+		! flock -n -x "$lock" || remove_tree "$file" 2>>"$LOG" || true
+		exec {lock}>&-
+	done
 }
 
 # profile_lock -s|-x: builders share the lock, who makes the profile has it alone.
@@ -70,18 +105,26 @@ profile_complete()
 {
 	local installed
 	[[ -e $PROFILE/complete && $(<"$PROFILE/complete") == "$PROFILE_FORMAT" ]] || return 1
-	# Came later than the format.
-	[[ -e $PROFILE/includes ]] || return 1
+	if own_wanted; then
+		own_complete
+		return
+	fi
 	installed=$(package_version "linux-image-$RELEASE")
 	[[ -z $installed || $installed == "$(<"$PROFILE/version")" ]]
 }
 
 profile_make()
 {
-	local tmp=$CACHE/profiles/.$RELEASE.tmp old=$CACHE/profiles/.$RELEASE.old
-	kernel_tools_check
-	kernel_locate
+	local tmp=$CACHE/profiles/.$PROFILE_NAME.tmp old=$CACHE/profiles/.$PROFILE_NAME.old
+	if own_wanted; then
+		kernel_tools_check "${OWN_TOOLS[@]}"
+		own_locate
+	else
+		kernel_tools_check "${DEBIAN_TOOLS[@]}"
+		kernel_locate
+	fi
 	kernel_compiler
+	own_wanted || featureset_find
 	# What an interrupted run left; the lock says that nobody works on it.
 	remove_tree "$tmp"
 	remove_tree "$old"
@@ -90,13 +133,26 @@ profile_make()
 	TMP_FILES+=("$tmp")
 	PROFILE_TMP=$tmp
 
-	profile_shipped_files
-	profile_config_check
-	profile_unpack
-	profile_overlay
+	if own_wanted; then
+		own_shipped_files
+		config_check
+		own_copy
+		own_prepare
+	else
+		profile_shipped_files
+		profile_config_check
+		profile_unpack
+		featureset_apply "$tmp/src"
+		profile_overlay
+	fi
 	profile_plan
 	profile_generate
 	profile_includes
+	if own_wanted; then
+		own_structs
+		printf '%s\n' "$OWN_SOURCE" >"$tmp/tree"
+		printf '%s\n' "$OWN_STATE" >"$tmp/state"
+	fi
 	printf '%s\n' "$KERNEL_VERSION" >"$tmp/version"
 	printf '%s\n' "$KERNEL_CC" >"$tmp/cc"
 	chmod -R a-w "$tmp/src" "$tmp/modules"
@@ -109,7 +165,7 @@ profile_make()
 	mv "$tmp" "$PROFILE"
 	remove_tree "$old"
 	# Compiled with the headers of the old one.
-	remove_tree "$CACHE/objects/$RELEASE"
+	remove_tree "$CACHE/objects/$PROFILE_NAME"
 }
 
 profile_failed()
@@ -122,16 +178,21 @@ profile_shipped_files()
 	local to=$PROFILE_TMP
 	stage_doing "copying the shipped files"
 	{
-		cp "$K_BOOT/vmlinuz-$RELEASE" "$to/vmlinuz" &&
-		cp "$K_BOOT/config-$RELEASE" "$to/config" &&
+		cp "$K_IMAGE" "$to/vmlinuz" &&
+		cp "$K_CONFIG" "$to/config" &&
 		cp "$K_HEADERS/Module.symvers" "$to/Module.symvers" &&
 		cp -R "$K_MODULES" "$to/modules" &&
-		rm -f "$to/modules/build" "$to/modules/source"
+		rm -f "$to/modules"/{build,source,vmlinuz,config,System.map}
 	} 2>>"$LOG" || profile_failed "the shipped files of $RELEASE cannot be copied"
 	chmod -R u+w "$to/modules"
+	profile_symtab
+}
+
+profile_symtab()
+{
 	stage_doing "reading the image"
-	job "$(tool kpatch-image)" symtab "$to/vmlinuz" >"$to/symtab" ||
-		profile_failed "vmlinuz-$RELEASE: its symbols cannot be read"
+	job "$(tool kpatch-image)" symtab "$PROFILE_TMP/vmlinuz" >"$PROFILE_TMP/symtab" ||
+		profile_failed "$(readlink -f -- "$K_IMAGE"): its symbols cannot be read"
 }
 
 # The configuration that the headers were made with is the image's, and one that can be patched.
@@ -141,22 +202,29 @@ profile_shipped_files()
 #                         signing, done after the build, with a key that is not public
 profile_config_check()
 {
-	local differ option
+	local differ
 	local harmless='^CONFIG_(BUILD_SALT|MODULE_SIG_ALL|MODULE_SIG_KEY|SYSTEM_TRUSTED_KEYS)='
-	differ=$(diff <(config_lines "$K_HEADERS/.config") <(config_lines "$K_BOOT/config-$RELEASE") |
+	differ=$(diff <(config_lines "$K_HEADERS/.config") <(config_lines "$K_CONFIG") |
 		sed -n 's/^[<>] //p' | grep -vE "$harmless" | sed 's/=.*//' | sort -u | tr '\n' ' ') || true
 	[[ -z $differ ]] ||
 		die "linux-headers-$RELEASE was made with another configuration than linux-image-$RELEASE: ${differ% }; install both in the same version"
+	config_check
+}
 
+config_check()
+{
+	local option
 	for option in LIVEPATCH MODULES KALLSYMS_ALL; do
-		grep -qx "CONFIG_$option=y" "$K_BOOT/config-$RELEASE" ||
+		grep -qx "CONFIG_$option=y" "$K_CONFIG" ||
 			refuse "$RELEASE: its configuration lacks CONFIG_$option; livepatches cannot be made for it"
 	done
 	for option in RANDSTRUCT GCC_PLUGIN_RANDSTRUCT GCC_PLUGIN_LATENT_ENTROPY DEBUG_INFO_SPLIT \
 		LD_DEAD_CODE_DATA_ELIMINATION LTO_CLANG; do
-		! grep -qx "CONFIG_$option=y" "$K_BOOT/config-$RELEASE" ||
+		! grep -qx "CONFIG_$option=y" "$K_CONFIG" ||
 			refuse "$RELEASE: its configuration has CONFIG_$option, with which an object compiled alone is not what runs in the kernel"
 	done
+	! grep -qx CONFIG_KASAN=y "$K_CONFIG" ||
+		refuse "$RELEASE: its configuration has CONFIG_KASAN, which gives each object functions and tables of its variables that no livepatch can replace; try the patch on a kernel without it"
 }
 
 config_lines()
@@ -223,19 +291,27 @@ profile_make_goal()
 	shift
 	printf 'include Makefile\n.PHONY: kpatch\n%s\n' "$text" >"$PROFILE_TMP/kpatch.mk"
 	log "make goal: $text"
-	job env -i PATH="$PATH" HOME=/nonexistent LC_ALL=C make -C "$PROFILE_TMP/src" --no-print-directory \
-		-f "$PROFILE_TMP/kpatch.mk" V=1 CC="$KERNEL_CC" HOSTCC="$KERNEL_CC" ARCH=x86 \
-		KERNELRELEASE="$RELEASE" "$@" kpatch
+	profile_run_make -f "$PROFILE_TMP/kpatch.mk" "$@" kpatch
+}
+
+profile_run_make()
+{
+	job env -i PATH="$PATH" HOME=/dev/null LC_ALL=C make -C "$PROFILE_TMP/src" --no-print-directory \
+		V=1 CC="$KERNEL_CC" HOSTCC="$KERNEL_CC" ARCH=x86 KERNELRELEASE="$RELEASE" "$@"
 }
 
 # The compile plan: what make would do, told by make. One job: several would mix their lines.
 profile_plan()
 {
-	local src=$PROFILE_TMP/src status=0 objects
+	local src=$PROFILE_TMP/src status=0 dir objects least
 	stage_doing "asking make for the compile plan"
 	# Programs that make wants to see before it lists what depends on them.
-	profile_make_goal "kpatch:
-	+\$(MAKE) \$(build)=scripts/selinux/genheaders
+	for dir in scripts/selinux/genheaders scripts/ipe/polgen; do
+		[[ ! -d $src/$dir ]] || profile_make_goal "kpatch:
+	+\$(MAKE) \$(build)=$dir" >>"$LOG" 2>&1 ||
+			profile_failed "the programs that generate source files cannot be built"
+	done
+	! grep -qE '^CONFIG_ASN1=[ym]$' "$PROFILE_TMP/config" || profile_make_goal "kpatch:
 	+\$(MAKE) \$(build)=scripts scripts/asn1_compiler" >>"$LOG" 2>&1 ||
 		profile_failed "the programs that generate source files cannot be built"
 	# The key that Debian signs with is not there; its certificate is not needed either.
@@ -250,14 +326,15 @@ profile_plan()
 
 	: >"$PROFILE_TMP/generated"
 	: >"$PROFILE_TMP/rest"
-	plan_parse "$PROFILE_TMP/make.out" "$PROFILE_TMP" | plan_objtool >"$PROFILE_TMP/plan" ||
+	plan_parse "$PROFILE_TMP/make.out" "$PROFILE_TMP" | plan_objtool | plan_names >"$PROFILE_TMP/plan" ||
 		profile_failed "the compile plan of $RELEASE cannot be written"
 	rm "$PROFILE_TMP/make.out" "$PROFILE_TMP/make.err"
 	objects=$(wc -l <"$PROFILE_TMP/plan")
 	log "plan: $objects objects"
-	# A kernel has thousands; anything less is a plan that was cut off.
-	((objects >= 500)) || profile_failed "make lists only $objects objects of $RELEASE"
-	module_flags "$PROFILE_TMP/plan" >"$PROFILE_TMP/module-flags"
+	# Distributions have thousands, the smallest kernel has hundreds; anything less is a plan that was cut off.
+	least=$(own_wanted && echo 100 || echo 500)
+	((objects >= least)) || profile_failed "make lists only $objects objects of $RELEASE"
+	module_flags "$PROFILE_TMP/plan" >"$PROFILE_TMP/module-flags" || own_module_flags >"$PROFILE_TMP/module-flags"
 }
 
 # plan_parse MAKE_OUTPUT DIR: prints the plan; writes DIR/generated and DIR/rest.
@@ -291,6 +368,17 @@ plan_objtool()
 				print line[i]
 			}
 		}'
+}
+
+# plan_names: headers call themselves include/... in a kernel that was built out of its source, as Debian's are, ./include/... in
+# one that was built in it. Newer kernels, from 6.13 or so on, have the option for that in the former only; here it is the latter.
+plan_names()
+{
+	if own_wanted && [[ ! -e ${OWN_VMLINUX%/*}/source ]]; then
+		cat
+	else
+		awk -F '\t' -v OFS='\t' '$4 == "c" && $5 !~ / -fmacro-prefix-map=/ { $5 = $5 " -fmacro-prefix-map=./=" } { print }'
+	fi
 }
 
 # module_flags PLAN: the flags that most module objects have are the ones of no special directory.
@@ -351,7 +439,8 @@ includes_write()
 	define+='|TRACE_SYSTEM[[:blank:]]|TRACE_INCLUDE_(FILE|PATH)[[:blank:]]'
 	(
 		cd "$1" || exit
-		grep -rHIE "^([^\"]*\\*/)?[[:blank:]]*#[[:blank:]]*(include|import|define[[:blank:]]+($define))|\"#include <" . |
+		# A symbolic link to a header is another place to include from.
+		find . -type l -xtype f -print0 | xargs -0 grep -rHIE "^([^\"]*\\*/)?[[:blank:]]*#[[:blank:]]*(include|import|define[[:blank:]]+($define))|\"#include <" . |
 			sed 's|^\./||' |
 			awk -f "$STAGES/paths.awk" -f "$STAGES/includes.awk" \
 				<(find . \( -type f -o -type l \) -printf '%P\n') "$2" - |

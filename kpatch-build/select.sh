@@ -10,6 +10,7 @@ OBJECTS=()
 # OBJ_SOURCE is as the plan has it, to be compiled: its name gets into the object. OBJ_FILE is the same without "..".
 declare -gA OBJ_SOURCE=() OBJ_FILE=() OBJ_MODULES=() OBJ_COMPILE=() OBJ_OBJTOOL=()
 declare -gA OBJ_BY_HEADER=()	# objects that only a patched header selected -> 1
+declare -gA OBJ_NEW=()		# objects that a patched makefile adds -> 1
 
 REFUSED=0		# something was; the stage goes on to its end to find all that is
 
@@ -23,6 +24,7 @@ select_objects()
 	for patch in "${!PATCHES[@]}"; do
 		patch_files "$patch"
 	done
+	new_files_check
 	if ((${#PATCHED_FILES[@]})); then
 		sources_select
 		plan_read sources "$WORKDIR/sources"
@@ -33,8 +35,15 @@ select_objects()
 	fi
 	((!REFUSED)) || exit "$EXIT_REFUSED"
 	patches_apply
+	makefiles_select
+	((!REFUSED)) || exit "$EXIT_REFUSED"
+	paths_climb
 	headers=$(wc -l <"$WORKDIR/seeds")
-	if ((headers)); then
+	if ((headers + ${#OBJECTS[@]} == 0)); then
+		stage_end "nothing to compile"
+		note "the patch changes nothing that is compiled"
+		exit "$EXIT_UNCHANGED"
+	elif ((headers)); then
 		stage_end "${#OBJECTS[@]} $(plural ${#OBJECTS[@]} object), $headers $(plural "$headers" header)"
 	elif ((${#OBJECTS[@]} == 1)); then
 		stage_end "1 object: ${OBJECTS[0]}"
@@ -43,10 +52,11 @@ select_objects()
 	fi
 }
 
-# Files that no build reads. Some of tools/ is compiled into the kernel, too: libbpf's relo_core.c.
+# Files that no build reads. Some of tools/ is compiled into the kernel, too: libbpf's relo_core.c; and the
+# instruction decoder's tables are made from a text.
 is_documentation()
 {
-	if plan_has_source "$1"; then
+	if plan_has_source "$1" || [[ $1 == arch/x86/lib/*.txt ]]; then
 		return 1
 	fi
 	case $1 in
@@ -101,8 +111,8 @@ file_refusal()
 	*.S | *.s)
 		WHY="is assembler code, which livepatch cannot replace; change the C code that calls it" ;;
 	*Kconfig* | *Makefile* | *Kbuild* | *.config)
-		WHY="changes how the kernel is configured or built; leave it out of the patch" ;;
-	*.dts | *.dtsi | *.lds | *.tbl | *.asn1 | *.uc)
+		is_list_makefile "$file" || WHY="changes how the kernel is configured or built; leave it out of the patch" ;;
+	*.dts | *.dtsi | *.lds | *.tbl | *.asn1 | *.uc | arch/x86/lib/*.txt)
 		WHY="is turned into code by the build, not compiled; change C code instead" ;;
 	*)
 		is_included "$file" || WHY="is not C source; leave it out of the patch" ;;
@@ -115,7 +125,7 @@ is_generated()
 	include/generated/* | include/config/* | arch/x86/include/generated/*)
 		return 0 ;;
 	esac
-	[[ -e $PROFILE/generated ]] && cut -f 2 "$PROFILE/generated" | grep -qxF -- "$1"
+	[[ -e $PROFILE/generated ]] && grep -qxF -- "$1" <(cut -f 2 "$PROFILE/generated")
 }
 
 # is_included FILE: whether an object of the kernel may include it, or a file that includes it.
@@ -134,7 +144,7 @@ file_unknown()
 		return
 		;;
 	esac
-	die "$1: no such file in the source of $RELEASE; is the patch for this kernel?"
+	die "$1: no such file in $SOURCE_OF; is the patch for this kernel?"
 }
 
 # sources_select: writes the sources of the objects to compile to $WORKDIR/sources, and the headers whose change has
@@ -144,7 +154,10 @@ sources_select()
 {
 	local file includer
 	local -A found=()
-	printf '%s\n' "${!PATCHED_FILES[@]}" | sort >"$WORKDIR/patched-files"
+	# Of new .c files and the makefiles that may list them, see makefiles.sh.
+	for file in "${!PATCHED_FILES[@]}"; do
+		[[ -n ${MAKEFILES[$file]:-} || ($file == *.c && -n ${CREATED_FILES[$file]:-}) ]] || printf '%s\n' "$file"
+	done | sort >"$WORKDIR/patched-files"
 	: >"$WORKDIR/real-dirs"
 	source_closures >"$WORKDIR/closures"
 	: >"$WORKDIR/sources"
@@ -160,7 +173,7 @@ sources_select()
 	done <"$WORKDIR/closures"
 	while read -r file; do
 		if [[ -z ${found[$file]:-} ]]; then
-			refused "$file: is not compiled with the configuration of $RELEASE; leave it out of the patch"
+			REASON=not-built refused "$file: is not compiled with the configuration of $RELEASE; leave it out of the patch"
 			REFUSED=1
 		fi
 	done <"$WORKDIR/patched-files"
@@ -213,6 +226,22 @@ source_closures()
 		}' "$WORKDIR/patched-files" "$PROFILE/c-includes"
 }
 
+# paths_climb: adds to real-dirs the directories from which paths that the patch adds go up. Those that were there are in the
+# profile's graph.
+paths_climb()
+{
+	local side
+	((${#PATCHED_FILES[@]} > 1)) || return 0
+	for side in original patched; do
+		(cd "$WORKDIR/files/$side" && grep -raHE '(^|[^.])\.\.([^.]|$)' . | sed 's|^\./||') >"$WORKDIR/climbing-$side" || true
+	done
+	awk 'FILENAME == ARGV[1] { before[$0] = 1; next } !($0 in before)' "$WORKDIR"/climbing-{original,patched} >"$WORKDIR/climbing"
+	[[ -s $WORKDIR/climbing ]] || return 0
+	printf '%s:\n' "${!PATCHED_FILES[@]}" >>"$WORKDIR/climbing"
+	awk -f "$STAGES/paths.awk" -f "$STAGES/climbs.awk" "$PROFILE/plan" "$WORKDIR/climbing" >>"$WORKDIR/real-dirs" ||
+		failed "$WORKDIR" "$WORKDIR: cannot be written to"
+}
+
 # object_elsewhere OBJECT: where the code of an object of the plan runs, if that is not in the kernel.
 # Some sources are compiled twice: lib/cmdline.c for the kernel and for the EFI stub. The plan
 # says vmlinux for both, as what is linked from the other copy is data in vmlinux.
@@ -229,10 +258,10 @@ object_elsewhere()
 	esac
 }
 
-# plan_read sources|objects LIST: adds to OBJECTS and OBJ_* what the plan has for the names in the file LIST.
+# plan_read sources|objects|new LIST [PLAN]: adds to OBJECTS and OBJ_* what the plan has for the names in the file LIST.
 plan_read()
 {
-	local object file source modules kind compile objtool elsewhere left_out=() before=${#OBJECTS[@]}
+	local object file source modules kind compile objtool elsewhere left_out=() before=${#OBJECTS[@]} plan=${3:-$PROFILE/plan}
 	[[ -s $2 ]] || return 0
 	while IFS=$'\t' read -r object file source modules kind compile objtool; do
 		elsewhere=$(object_elsewhere "$object")
@@ -246,16 +275,19 @@ plan_read()
 		OBJ_MODULES[$object]=$modules
 		OBJ_COMPILE[$object]=$compile
 		OBJ_OBJTOOL[$object]=$objtool
-		[[ $1 == sources ]] || OBJ_BY_HEADER[$object]=1
+		case $1 in
+		objects) OBJ_BY_HEADER[$object]=1 ;;
+		new) OBJ_NEW[$object]=1 ;;
+		esac
 		log "object $object of $modules ($kind)"
 	done < <(awk -v column="$1" -v leaving="$WORKDIR/real-dirs" -f "$STAGES/paths.awk" -f "$STAGES/plan-lines.awk" \
-		"$2" "$PROFILE/plan")
+		"$2" "$plan")
 	set -- "${left_out[@]}"
 	while (($#)); do
 		if ((${#OBJECTS[@]} > before)); then
 			warning "$1: $3; this copy of $2, which does not run in the kernel, is not patched"
 		else
-			refused "$1: the code of $2 $3; boot a fixed kernel"
+			REASON=not-kernel refused "$1: the code of $2 $3; boot a fixed kernel"
 			REFUSED=1
 		fi
 		shift 3

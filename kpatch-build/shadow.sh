@@ -84,12 +84,12 @@ shadow_check()
 	local bad
 	bad=$(cut -f 2 "$1" | uniq -d | sed -n 1p)
 	if [[ -n $bad ]]; then
-		error "$bad: the objects of the patch declare this field in different ways; declare it once, in a header"
+		REASON=shadow error "$bad: the objects of the patch declare this field in different ways; declare it once, in a header"
 		return 1
 	fi
 	bad=$(awk -F '\t' '$3 in name { print name[$3] " and " $2; exit } { name[$3] = $2 }' "$1")
 	if [[ -n $bad ]]; then
-		error "the fields $bad have the same id; rename one of them or give it an id of its own"
+		REASON=shadow error "the fields $bad have the same id; rename one of them or give it an id of its own"
 		return 1
 	fi
 	return 0
@@ -103,7 +103,7 @@ shadow_destructors()
 	while IFS=$'\t' read -r _ field _ _ _ _ dtor; do
 		[[ $dtor != - ]] || continue
 		nm -g --defined-only "$@" 2>/dev/null | awk -v name="$dtor" '$3 == name { found = 1 } END { exit !found }' ||
-			die "$field: its destructor $dtor() is no global function of the patch; define it without 'static', in one of the patched files"
+			REASON=shadow die "$field: its destructor $dtor() is no global function of the patch; define it without 'static', in one of the patched files"
 	done <"$names"
 }
 

@@ -5,7 +5,8 @@
 # Where the time goes (--timings): wall-clock and CPU time of each stage, and of each compile. CPU time is that of this
 # program and of all that it waited for. Used by all stages.
 
-TIMINGS=0			# --timings
+TIMINGS=0			# --timings: they are printed
+TIMED=0			# they are taken
 TIMED_STAGES=()			# names, in order; the others by name, in milliseconds
 declare -gA TIMED_WALL=() TIMED_CPU=()
 TIMED_LAST=			# stage that the clock runs for
@@ -32,7 +33,7 @@ times_now()
 timed_stage()
 {
 	local name=$TIMED_LAST
-	((TIMINGS)) && [[ -d $WORKDIR ]] || return 0
+	((TIMED)) && [[ -d $WORKDIR ]] || return 0
 	times_now
 	if [[ -n $name ]]; then
 		[[ -n ${TIMED_WALL[$name]:-} ]] || TIMED_STAGES+=("$name")
@@ -49,7 +50,7 @@ timed_compile()
 {
 	local name=$1 began
 	shift
-	if ((!TIMINGS)); then
+	if ((!TIMED)); then
 		"$@"
 		return
 	fi

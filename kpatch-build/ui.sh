@@ -7,6 +7,7 @@
 
 PROGRAM=kpatch-build
 readonly EXIT_ERROR=1 EXIT_REFUSED=2 EXIT_UNCHANGED=3
+readonly EXIT_PIPE=$((128 + 13))	# killed by SIGPIPE
 
 WORKDIR=			# temporary directory of this run
 LOG=				# log of this run, in WORKDIR until it is needed
@@ -28,6 +29,7 @@ ui_init()
 			BOLD=$'\e[1m' RED=$'\e[31m' YELLOW=$'\e[33m' PLAIN=$'\e[0m'
 		fi
 	fi
+	exec {STDERR}>&2
 	trap ui_exit EXIT
 	trap 'ui_signal 130' INT
 	trap 'ui_signal 143' TERM
@@ -44,8 +46,9 @@ clear_line()
 log()
 {
 	if [[ -n $LOG && -e $LOG ]]; then
-		printf '%s\n' "$*" >>"$LOG"
-	fi
+		# Of a full disk the step that fails tells.
+		printf '%s\n' "$*" >>"$LOG" || true
+	fi 2>/dev/null
 }
 
 message()
@@ -55,6 +58,7 @@ message()
 	clear_line
 	printf '%s: %s%s%s %s\n' "$PROGRAM" "$colour" "$kind" "$PLAIN" "$*" >&2
 	log "$kind $*"
+	finding "${kind%:}" "$*"
 }
 
 note()    { message '' note: "$@"; }
@@ -66,8 +70,8 @@ refused() { message "$RED" refused: "$@"; said; }
 said()
 {
 	if [[ -n $WORKDIR && -d $WORKDIR ]]; then
-		: >"$WORKDIR/said"
-	fi
+		: >"$WORKDIR/said" || true
+	fi 2>/dev/null
 }
 
 # An error that ends the program. In a subshell it ends only that: callers pass the code on.
@@ -133,6 +137,8 @@ job_logged()
 ui_signal()
 {
 	trap '' INT TERM HUP
+	# What waits for a job may have sent the messages of the job, and so these, to the log.
+	exec 2>&"$STDERR"
 	if [[ -n $RUN_PID ]]; then
 		kill -TERM -- "-$RUN_PID" 2>/dev/null || kill -TERM "$RUN_PID" 2>/dev/null || true
 		wait "$RUN_PID" 2>/dev/null || true
@@ -156,16 +162,22 @@ ui_exit()
 	slot_give
 	timings_report
 	if ((status == EXIT_ERROR || (status > EXIT_UNCHANGED && status < 128))) && [[ ! -e $WORKDIR/said ]]; then
-		no_space "$WORKDIR" && error "$WORKDIR: no space left on the device; free some and run again"
-		[[ -e $WORKDIR/said ]] || error "internal error in stage ${STAGE:-1} (status $status)"
+		! no_space "$WORKDIR" || no_room "$WORKDIR"
+		[[ -e $WORKDIR/said || -e $WORKDIR/full ]] || error "internal error in stage ${STAGE:-1} (status $status)"
 		status=$EXIT_ERROR
 	fi
 	if ((status == EXIT_ERROR)) && [[ -s $LOG ]]; then
-		if mkdir -p "${LOG_KEPT%/*}" && cp "$LOG" "$LOG_KEPT"; then
+		if mkdir -p "${LOG_KEPT%/*}" 2>/dev/null && cp "$LOG" "$LOG_KEPT" 2>/dev/null; then
 			printf '%s: the log is %s\n' "$PROGRAM" "$LOG_KEPT" >&2
 		fi
 	fi
+	if ((status < 128)); then
+		facts_leave "$status"
+		status=$?
+	fi
 	if ((KEEP_WORKDIR)); then
+		# Not to be taken for what a run that was killed has left.
+		rm -f "$WORKDIR/lock"
 		printf '%s: temporary files are kept in %s\n' "$PROGRAM" "$WORKDIR" >&2
 	else
 		remove_tree "$WORKDIR"
@@ -185,15 +197,79 @@ remove_tree()
 
 workdir_create()
 {
-	local base=${TMPDIR:-$CACHE/work}
-	mkdir -p "$base" || die "$base: cannot be created; set TMPDIR or XDG_CACHE_HOME to a writable directory"
-	WORKDIR=$(mktemp -d "$base/kpatch-build.XXXXXX") ||
-		die "$base: no temporary directory can be made there; set TMPDIR to a writable directory"
+	local base=${TMPDIR:-$CACHE/work} new
+	mkdir -p "$base" 2>/dev/null || failed "$(existing "$base")" "$base: cannot be created; set TMPDIR or XDG_CACHE_HOME to a writable directory"
+	workdirs_clean "$base"
+	! no_space "$base" || { no_room "$base"; exit "$EXIT_ERROR"; }
+	new=$(mktemp -d "$base/.kpatch-build.$$.XXXXXX" 2>/dev/null) ||
+		failed "$base" "$base: no temporary directory can be made there; set TMPDIR to a writable directory"
+	WORKDIR=$new
+	# It gets its name when it is locked: what has the name, and a lock that nobody holds, is of a run that was killed.
+	{ exec {WORKDIR_LOCK}>"$new/lock"; } 2>/dev/null || failed "$base" "$base: cannot be written to"
+	flock -n "$WORKDIR_LOCK" || true
+	WORKDIR=$base/kpatch-build.${new##*.}
+	mv -T "$new" "$WORKDIR"
 	LOG=$WORKDIR/log
 	: >"$LOG"
-	# For "kpatch-build cache", which removes what killed runs left.
-	exec {WORKDIR_LOCK}>"$WORKDIR/lock"
-	flock -n "$WORKDIR_LOCK" || true
+}
+
+# existing PATH: the deepest directory of it that is there.
+existing()
+{
+	local path=$1
+	until [[ -d $path ]]; do
+		[[ $path == */?* ]] || { echo .; return; }
+		path=${path%/*}
+		: "${path:=/}"
+	done
+	printf '%s\n' "$path"
+}
+
+# workdirs_clean BASE: removes what runs of this user have left that were killed.
+workdirs_clean()
+{
+	local file pid
+	while IFS= read -r -d '' file; do
+		if [[ ${file##*/} == .* ]]; then
+			pid=${file##*/.kpatch-build.}
+			! process_lives "${pid%%.*}" || continue
+		elif [[ ! -e $file/lock ]]; then
+			continue
+		fi
+		! workdir_locked "$file" || continue
+		remove_tree "$file" 2>/dev/null || true
+	done < <(find "$1" -mindepth 1 -maxdepth 1 \( -name 'kpatch-build.??????' -o -name '.kpatch-build.*.??????' \) \
+		-type d -user "$EUID" -print0 2>/dev/null)
+}
+
+# workdir_locked DIRECTORY: whether somebody works there: the driver, or what it started and did not live to wait for.
+workdir_locked()
+{
+	local lock locked=1
+	{ exec {lock}<"$1/lock"; } 2>/dev/null || return 1
+	! flock -n -x "$lock" || locked=0
+	exec {lock}<&-
+	((locked))
+}
+
+# temporary_clean SUFFIX FILE...: removes those called NAME.PIDSUFFIX whose process is no more.
+temporary_clean()
+{
+	local suffix=$1 file pid
+	shift
+	for file; do
+		pid=${file%"$suffix"}
+		pid=${pid##*.}
+		[[ ! $pid =~ ^[0-9]+$ ]] || process_lives "$pid" || rm -f -- "$file"
+	done
+}
+
+# process_lives PID: one that nobody has waited for yet, as in a container where nobody does, is dead.
+process_lives()
+{
+	local stat
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	[[ ${stat##*)} != " Z "* ]]
 }
 
 # no_space DIRECTORY: whether the file system of DIRECTORY is full. What fails then fails in
@@ -205,11 +281,22 @@ no_space()
 	((${free:-0} < 1024))
 }
 
+# no_room DIRECTORY: says that it is full; once, however many pieces of work fail of that.
+no_room()
+{
+	if [[ -n $WORKDIR ]]; then
+		# One of those that come at once makes it. Where none can, each says it.
+		(set -C; : >"$WORKDIR/full") 2>/dev/null || [[ ! -e $WORKDIR/full ]] || return 0
+	fi
+	REASON=space error "$1: no space left on the device; free some and run again"
+}
+
 # failed DIRECTORY TEXT: the error of a step that wrote to DIRECTORY.
 failed()
 {
 	if no_space "$1"; then
-		die "$1: no space left on the device; free some and run again"
+		no_room "$1"
+		exit "$EXIT_ERROR"
 	fi
 	shift
 	die "$@"

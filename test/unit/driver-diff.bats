@@ -100,6 +100,42 @@ diff of c.o in vmlinux" ]
 	[ -z "$output" ]
 }
 
+@test "static symbols that the patch makes global are told apart from new ones, with their source" {
+	compile_text() { printf '%s\n' "$2" | gcc -ffunction-sections -x c -c -o "$WORKDIR/$1" -; }
+	compile_text original/a.o '#define U __attribute__((used))
+		U static int f(void) { return 1; } U static int data = 1; U static int was_data; int stays = 2;'
+	compile_text patched/a.o 'int f(void) { return 2; } int data = 1; int was_data(void) { return 1; } int stays = 2; int fresh;'
+	printf 'one\ta.o\nvmlinux\ta.o\nvmlinux\tc.o\n' >"$WORKDIR/targets"
+	compile_text original/c.o 'int g(void) { return 1; }'
+	compile_text patched/c.o 'int g(void) { return 1; }'
+	declare -gA OBJ_FILE=([a.o]=fs/a.c [c.o]=fs/c.c)
+	added_globals
+	# A variable is not the function that has its name now.
+	[ "$(new_globals vmlinux c.o | sort)" = $'data\tfs/a.c\nf\tfs/a.c\nfresh\nwas_data' ]
+	[ -z "$(new_globals vmlinux a.o)" ]
+	[ -z "$(new_globals one a.o)" ]
+	# They are not names of the livepatch's own.
+	[ "$(cut -d ' ' -f 3 "$WORKDIR/added" | sort -u | tr '\n' ' ')" = "fresh was_data " ]
+}
+
+@test "what the patch adds and the livepatch would lack is refused, naming who refers to it" {
+	declare -gA OBJ_FILE=([a.o]=fs/a.c [c.o]=fs/c.c)
+	mkdir -p "$WORKDIR/diff/vmlinux" "$WORKDIR/diff/one"
+	text() { printf '%s\n' "$2" | gcc -x c -c -o "$WORKDIR/diff/$1" -; }
+	text vmlinux/a.o 'int there(void) { return 1; }'
+	text vmlinux/c.o 'int there(void), lost(void), other(void); int g(void) { return there() + lost() + other(); }'
+	text one/a.o 'int lost(void) { return 1; }'
+	DIFFED=("one a.o" "vmlinux a.o" "vmlinux c.o")
+	printf '%s\n' 'vmlinux a.o there' 'vmlinux a.o lost' 'vmlinux a.o unused' 'one a.o lost' >"$WORKDIR/added"
+	run added_check
+	[ "$status" -eq 2 ]
+	[ "$output" = "kpatch-build: refused: fs/c.c: refers to lost, which the patch adds to fs/a.c only as another name of what is there, or which is left out; add a function or a variable of its own there" ]
+	text vmlinux/a.o 'int there(void) { return 1; } int lost(void) { return 1; }'
+	run added_check
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
 @test "a module is found under its file name, with dashes or underscores, packed or not" {
 	mkdir -p "$PROFILE/modules/kernel/x"
 	: >"$PROFILE/modules/kernel/x/my-long_mod.ko"
@@ -130,6 +166,23 @@ diff of c.o in vmlinux" ]
 	[ "$status" -eq 0 ]
 }
 
+@test "a type that several objects see is told of in detail once, and which functions use it each time" {
+	printf '%s\n' 'create-diff-object: refused: a.c: struct s changes (new member x ("int")), and so on' \
+		'    struct s is defined at s.h:2' '    offset  size  original' '    changed functions that use it: f()' \
+		'create-diff-object: refused: a.c: f(): something else' >"$WORKDIR/a"
+	sed 's/a\.c/b.c/; s/f()/g()/' "$WORKDIR/a" >"$WORKDIR/b"
+	printf '%s\n' 'create-diff-object: refused: b.c: enum e changes (enum e: A was 1, is 2), and so on' \
+		'    enum e is defined at s.h:9' >>"$WORKDIR/b"
+	run messages_show "$WORKDIR/a"
+	[ "$output" = "$(<"$WORKDIR/a")" ]
+	run messages_show "$WORKDIR/b"
+	[ "$output" = 'create-diff-object: refused: b.c: struct s changes (new member x ("int")), and so on
+    changed functions that use it: g()
+create-diff-object: refused: b.c: g(): something else
+create-diff-object: refused: b.c: enum e changes (enum e: A was 1, is 2), and so on
+    enum e is defined at s.h:9' ]
+}
+
 @test "of a comparison that succeeds, warnings and new static variables are shown" {
 	tool() { printf '%s\n' "$BATS_TEST_TMPDIR/cdo"; }
 	printf '#!/bin/sh\ncat <<END\n%s\n%s\n%s\nEND\n' 'a.c: f(): changed' \
@@ -143,4 +196,24 @@ diff of c.o in vmlinux" ]
 	[ "$status" -eq 0 ]
 	[ "$output" = 'a.c: f(): count: new static variable, starts with its initial value
 create-diff-object: warning: a.c: something' ]
+}
+
+@test "what is only added, and called by nothing, changes nothing: status 3" {
+	reports() { printf 'object\tvmlinux\nnew\tfunction\tf\t1\n'; }
+	run diffs 3 3 0 3
+	expect 3 "kpatch-build: note: the patch only adds code, and nothing in the running kernel would call it"
+	reports() { printf 'object\tvmlinux\ncallback\tpre_patch\tf\tx\n'; }
+	run diffs 3 3 0 3
+	expect 0 "linked: two b.o"
+}
+
+@test "a type that may change and does not is warned of" {
+	ALLOWED_LAYOUTS=('struct s' 'struct typo')
+	added_check()
+	{
+		printf 'object\tvmlinux\nfunction\tf\t0\tx\t1\nlayout\tstruct s\n' >"$WORKDIR/diff/vmlinux/a.o.report"
+	}
+	run diffs 0 3 3 3
+	[ "$status" -eq 0 ]
+	[ "$(grep warning: <<<"$output")" = "kpatch-build: warning: --allow-layout struct typo: no type of this name changes in what is replaced, so that there is nothing to allow" ]
 }

@@ -69,7 +69,7 @@ fake_profile()
 	printf '%s\t\n' "$gcc" >"$PROFILE/module-flags"
 	printf '9.9.0-1\n' >"$PROFILE/version"
 	printf 'gcc\n' >"$PROFILE/cc"
-	printf 'kpatch-profile 2\n' >"$PROFILE/complete"
+	printf 'kpatch-profile 3\n' >"$PROFILE/complete"
 }
 
 # fake_includes: the include graph of what is in the source now.

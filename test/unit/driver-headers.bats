@@ -230,6 +230,14 @@ refuses()
 	takes fs/two.o
 }
 
+@test "trace headers whose name has directories in it" {
+	add include/trace/define_trace.h '#define STR2(x) #x\n#define STR(x) STR2(x)\n#define TRACE_INCLUDE(s) STR(TRACE_INCLUDE_PATH/s.h)\n#include TRACE_INCLUDE(TRACE_INCLUDE_FILE)\n'
+	add fs/x/sub/trace.h 'int one = 1;\n'
+	object fs/x/one.o '#define TRACE_INCLUDE_FILE sub/trace\n#define TRACE_INCLUDE_PATH .\n#include <trace/define_trace.h>\n' -Ifs/x
+	patch_of fs/x/sub/trace.h 's/= 1/= 100/' >fix.patch
+	takes fs/x/one.o
+}
+
 @test "a header of the command line is seen by the objects that have it there" {
 	add include/k.h '#define N 1\n'
 	add include/forced.h '#include <k.h>\n'
@@ -281,6 +289,20 @@ refuses()
 	takes fs/a.o fs/b.o
 	sed -i 's/dt.y.h/uapi\/x.h/' "$PROFILE/src/fs/a.c"
 	takes fs/a.o fs/b.o
+}
+
+@test "what a header includes that is seen through a symbolic link" {
+	add include/uapi/x.h '#include "z.h"\n'
+	mkdir -p "$PROFILE/src/include/dt"
+	ln -s ../uapi/x.h "$PROFILE/src/include/dt/y.h"
+	add include/uapi/z.h '#define N 1\n'
+	add include/dt/z.h '#define N 1\n'
+	object fs/a.o '#include <dt/y.h>\nint a = N;\n'
+	object fs/b.o '#include <uapi/x.h>\nint b = N;\n'
+	patch_of include/uapi/z.h 's/1/100/' >fix.patch
+	takes fs/b.o
+	patch_of include/dt/z.h 's/1/100/' >fix.patch
+	takes fs/a.o
 }
 
 # ---- what changes ----
@@ -358,6 +380,26 @@ refuses()
 	refuses "fs/a.o: sees the change, and cannot be compiled here, as a build would generate a part of it; boot a fixed kernel"
 }
 
+@test "a compiler that is killed says nothing about a file" {
+	add include/h.h '#define N 1\n'
+	object fs/a.o '#include <h.h>\nint a = N;\n'
+	FLAGS='echo "gcc: fatal error: Killed signal terminated program cc1" >&2; false -I./include'
+	object fs/b.o '#include <h.h>\nint b = N;\n'
+	patch_of include/h.h 's/1/100/' >fix.patch
+	run affected fix.patch
+	expect 1 "kpatch-build: error: fs/b.o: does not compile even without the patch: gcc: fatal error: Killed signal terminated program cc1"
+	[[ $output != *refused:* ]]
+	: >"$PROFILE/plan"
+	FLAGS='gcc -O2 -I./include'
+	object fs/a.o '#include <h.h>\nint a = N;\n'
+	FLAGS='stopped() { [[ $* == *-E* ]] && exec gcc "$@"; echo "gcc: fatal error: Killed signal terminated program cc1" >&2; false; }; stopped -I./include'
+	object arch/x86/boot/compressed/b.o '#include <h.h>\nint b = N;\n'
+	rm -rf work
+	run affected fix.patch
+	expect 1 "kpatch-build: error: arch/x86/boot/compressed/b.c: does not compile even without the patch: gcc: fatal error: Killed signal terminated program cc1"
+	[[ $output != *refused:* ]]
+}
+
 # ---- new headers ----
 
 new_header()
@@ -394,6 +436,17 @@ new_header()
 	new_header include/new.h '#define N 2' >fix.patch
 	unchanged
 	{ printf 'diff --git a/include/e.h b/include/e.h\nnew file mode 100644\nindex 0..1\n'; } >fix.patch
+	unchanged
+}
+
+@test "a new header that others include if it is there" {
+	add fs/h.h '#if __has_include("sub/new.h")\n#include "sub/new.h"\n#endif\n'
+	add fs/sub/old.h ''
+	object fs/a.o '#include "h.h"\nint a\n#ifdef N\n\t= N\n#endif\n\t;\n'
+	object fs/b.o '#include "h.h"\nint b;\n'
+	new_header fs/sub/new.h '#define N 2' >fix.patch
+	takes fs/a.o
+	new_header fs/sub/other.h '#define N 2' >fix.patch
 	unchanged
 }
 
@@ -480,6 +533,31 @@ new_header()
 	refuses "include/uapi/linux/capability.h: the build makes security/apparmor/capability_names.h from it, and the change would change that; boot a fixed kernel"
 }
 
+@test "comments from which the build makes a file are no comments" {
+	add arch/x86/include/asm/cpufeatures.h '#define X86_FEATURE_PTI (7*32+11) /* "" Isolation */\n/* free text */\n'
+	add include/linux/oid_registry.h 'enum OID {\n\tOID_sha1,\t/* 1.3.14.3.2.26 */\n};\n'
+	add include/uapi/linux/capability.h '#define CAP_CHOWN 0 /* all */\n/* CAP_CHOWN is needed */\n'
+	object fs/a.o '#include <asm/cpufeatures.h>\n#include <linux/oid_registry.h>\nint a;\n' '-I./arch/x86/include'
+	object fs/b.o '#include <uapi/linux/capability.h>\nint b;\n'
+	patch_of arch/x86/include/asm/cpufeatures.h 's/""/"pti"/' >fix.patch
+	refuses "arch/x86/include/asm/cpufeatures.h: the build makes arch/x86/kernel/cpu/capflags.c from it, and the change would change that; boot a fixed kernel"
+	patch_of include/linux/oid_registry.h 's/26/27/' >fix.patch
+	refuses "include/linux/oid_registry.h: the build makes lib/oid_registry_data.c from it, and the change would change that; boot a fixed kernel"
+	patch_of arch/x86/include/asm/cpufeatures.h 's/free/other/' >fix.patch
+	unchanged
+	patch_of include/uapi/linux/capability.h 's/is needed/is not needed/' >fix.patch
+	unchanged
+}
+
+@test "hypercalls are listed in a header that the build makes" {
+	add include/xen/interface/xen.h '#define __HYPERVISOR_foo 1\n#define N 1\n'
+	object fs/a.o '#include <xen/interface/xen.h>\nint a = N;\n'
+	patch_of include/xen/interface/xen.h 's/N 1/N 2/' >fix.patch
+	takes fs/a.o
+	patch_of include/xen/interface/xen.h 's/foo 1/foo 2/' >fix.patch
+	refuses "include/xen/interface/xen.h: the build makes arch/x86/include/generated/asm/xen-hypercalls.h from it, and the change would change that; boot a fixed kernel"
+}
+
 @test "if a path to a patched header leads out of the tree, that is an error and not silence" {
 	add drivers/d/x.h '#define N 1\n'
 	object drivers/e/a.o '#include "../d/x.h"\nint a = N;\n'
@@ -490,5 +568,70 @@ new_header()
 	sed -i 's/\t\tdrivers\/e$//' "$PROFILE/includes"
 	patch_of drivers/d/x.h 's/1/100/' >fix.patch
 	run affected fix.patch
-	expect 1 "kpatch-build: error: internal error: drivers/e/a.o: drivers/e/../d/x.h leads to the original file"
+	expect 1 "kpatch-build: error: drivers/e/a.o: drivers/e/../d/x.h leads past the patch, to the original drivers/d/x.h; name the file without '..'"
+}
+
+# patched_value: of a, in the compiled object of the patched fs/p/a.c.
+patched_value()
+{
+	local code
+	sort -o "$PROFILE/plan" "$PROFILE/plan"
+	fake_includes
+	driver_source
+	# shellcheck disable=SC2034 # the driver reads them
+	RELEASE=$FAKE_RELEASE KERNEL_CC=gcc JOBS=2 PATCHES=(fix.patch)
+	(patches_list && patches_read && select_objects && headers_select && kept_init && compile_objects) >said 2>&1 || { code=$?; cat said; return "$code"; }
+	objcopy -O binary --only-section=.data.a "$WORKDIR/patched/fs/p/a.o" value
+	od -An -td4 value | tr -d ' '
+}
+
+@test "paths that a patch adds, and that lead through a directory of which nothing is patched" {
+	local line
+	add fs/y.h '#define N 1\n'
+	add fs/q/z.h ''
+	add include/sub/z.h ''
+	add fs/p/x.h '#define X <../fs/q/../y.h>\n'
+	for line in '#include "../q/../y.h"' '#include <sub/../../fs/q/../y.h>' '#define Y "../q/../y.h"\n#include Y' \
+		'#include "x.h"\n#include X' '#include "fresh.h"'; do
+		: >"$PROFILE/plan"
+		object fs/p/a.o '#include "x.h"\nint a = 1;\n'
+		object fs/r/b.o '#include "../y.h"\nint b = N;\n'
+		{
+			patch_of fs/y.h 's/1/100/'
+			patch_of fs/p/a.c "1a$line\nint spare;
+				s/= 1/= N/"
+			printf -- '--- /dev/null\n+++ b/fs/p/fresh.h\n@@ -0,0 +1 @@\n+#include "../q/../y.h"\n'
+		} >fix.patch
+		rm -rf work
+		run patched_value
+		[ "$output" = 100 ] || { echo "$line: $output"; cat fix.patch; return 1; }
+	done
+}
+
+@test "a path that is glued together, and leads past a patched header, is an error with a way out" {
+	local launcher
+	add fs/y.h '#define N 1\n'
+	add fs/q/z.h ''
+	object fs/p/a.o 'int a = 1;\n'
+	object fs/r/b.o '#include "../y.h"\nint b = N;\n'
+	{
+		patch_of fs/y.h 's/1/100/'
+		patch_of fs/p/a.c '1i#define UP ../q\n#define TEXT(x) #x\n#define PATH(x) TEXT(x)\n#include PATH(UP/../y.h)
+			s/= 1/= N/'
+	} >fix.patch
+	printf '#!/bin/sh\nexec "$@"\n' >fake-launcher
+	chmod +x fake-launcher
+	for launcher in '' "$PWD/fake-launcher "; do
+		rm -rf work
+		LAUNCH=$launcher
+		run patched_value
+		expect 1 "kpatch-build: error: fs/p/a.o: fs/p/../q/../y.h leads past the patch, to the original fs/y.h; name the file without '..'"
+	done
+}
+
+@test "the directories that paths of patched files may go up from, whatever they are relative to" {
+	object fs/a.o '' -I./fs/inc
+	printf '%s\n' 'fs/p/a.h:#define TRACE_INCLUDE_PATH ../../fs/q/../r' 'fs/p/a.h:#define f(x, ...) "a..b" ../' >lines
+	awk -f "$TOP/kpatch-build/paths.awk" -f "$TOP/kpatch-build/climbs.awk" "$PROFILE/plan" lines |
+		sort | diff -u - <(printf '%s\n' fs fs/inc fs/p fs/q include include/trace)
 }

@@ -173,7 +173,7 @@ ALL="original/fs/proc/one.o patched/fs/proc/one.o proof/fs/proc/one.o "
 
 @test "CPU time is that of all that a stage waited for" {
 	driver_source
-	TIMINGS=1
+	TIMED=1
 	timed_stage busy
 	bash -c 'for ((i = 0; i < 300000; i++)); do :; done'
 	timed_stage idle
@@ -184,7 +184,7 @@ ALL="original/fs/proc/one.o patched/fs/proc/one.o proof/fs/proc/one.o "
 
 @test "of very many compiles the longest are told, and the sum of the others" {
 	driver_source
-	TIMINGS=1
+	TIMINGS=1 TIMED=1
 	timed_stage compile
 	for ((i = 1; i <= 50; i++)); do
 		printf '%d\t%d\t%s\t\n' $((i * 1000)) 500 "file$i.o proof"

@@ -99,16 +99,80 @@ one_error()
 	[ "$(ls -A "$PACKAGE_DIR")" = linux-source-9.9_9.9.1-2.deb ]
 }
 
+# deb NAME FILE... [-- DEPENDS]: a package of version 9.9.1-2 in the driver's cache.
+deb()
+{
+	local name=$1 tree=$PWD/tree
+	mkdir -p "$tree/DEBIAN"
+	printf 'Package: %s\nVersion: 9.9.1-2\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: none\n' \
+		"$name" >"$tree/DEBIAN/control"
+	shift
+	while (($#)) && [[ $1 != -- ]]; do
+		mkdir -p "$tree/${1%/*}"
+		echo "$name" >"$tree/$1"
+		shift
+	done
+	(($# < 2)) || printf 'Depends: %s\n' "$2" >>"$tree/DEBIAN/control"
+	dpkg-deb -Znone --root-owner-group -b "$tree" "$PACKAGE_DIR/${name}_9.9.1-2.deb" >/dev/null
+	rm -r "$tree"
+}
+
+# packages_driver: the driver's functions, for packages of a kernel that are in its cache.
+packages_driver()
+{
+	driver_source
+	RELEASE=9.9.1+deb99.1-fake-amd64 KERNEL_VERSION=9.9.1-2 CACHE=$PWD/cache/kpatch PACKAGE_DIR=$PWD/cache/kpatch/packages
+	WORKDIR=$PWD/work LOG=$PWD/log PACKAGES=(linux-source-9.9)
+	mkdir -p "$PACKAGE_DIR" "$WORKDIR"
+}
+
+@test "an image's package that holds image, configuration and modules" {
+	packages_driver
+	deb "linux-image-$RELEASE" "boot/vmlinuz-$RELEASE" "boot/config-$RELEASE" "lib/modules/$RELEASE/kernel/a.ko" \
+		-- "kmod, initramfs-tools (>= 0.120) | linux-initramfs-tool"
+	kernel_download "linux-image-$RELEASE"
+	[ "$K_IMAGE" = "$WORKDIR/packages/boot/vmlinuz-$RELEASE" ]
+	[ "$K_CONFIG" = "$WORKDIR/packages/boot/config-$RELEASE" ]
+	[ "$(cat "$K_IMAGE" "$K_CONFIG" "$K_MODULES/kernel/a.ko" | uniq -c | xargs)" = "3 linux-image-$RELEASE" ]
+}
+
+@test "an image's package that depends on those of the image, of the modules and of the configuration, beside each other" {
+	packages_driver
+	deb "linux-base-$RELEASE" "usr/lib/modules/$RELEASE/config"
+	deb "linux-binary-$RELEASE" "usr/lib/modules/$RELEASE/vmlinuz" -- "linux-base-$RELEASE (= 9.9.1-2)"
+	deb "linux-modules-$RELEASE" "usr/lib/modules/$RELEASE/kernel/a.ko" -- "kmod, linux-base-$RELEASE (= 9.9.1-2)"
+	deb "linux-image-$RELEASE" -- "dracut | linux-initramfs-tool, linux-base-$RELEASE (= 9.9.1-2), linux-binary-$RELEASE (= 9.9.1-2), linux-modules-$RELEASE (= 9.9.1-2), x$RELEASE"
+	kernel_download "linux-image-$RELEASE"
+	[ "$K_MODULES" = "$WORKDIR/packages/usr/lib/modules/$RELEASE" ]
+	[ "$(cat "$K_IMAGE")" = "linux-binary-$RELEASE" ]
+	[ "$(cat "$K_CONFIG")" = "linux-base-$RELEASE" ]
+	[ "$(cat "$K_MODULES/kernel/a.ko")" = "linux-modules-$RELEASE" ]
+}
+
+@test "headers that do not say which build tools they need, or which headers they share, are an error" {
+	packages_driver
+	deb "linux-headers-$RELEASE" -- "linux-headers-9.9.1-common (= 9.9.1-2), gcc-14"
+	run kernel_download "linux-headers-$RELEASE"
+	expect 1 "kpatch-build: error: linux-headers-$RELEASE 9.9.1-2: does not say which linux-kbuild it needs"
+	deb "linux-headers-$RELEASE" -- "linux-kbuild-9.9.1 | other"
+	deb linux-kbuild-9.9.1
+	kernel_download "linux-headers-$RELEASE"
+	[ "$K_KBUILD" = "$WORKDIR/packages/usr/lib/linux-kbuild-9.9.1" ]
+	PACKAGES=()
+	run kernel_download "linux-headers-$RELEASE"
+	expect 1 "kpatch-build: error: linux-headers-$RELEASE 9.9.1-2: does not say which headers it shares with others"
+}
+
 @test "missing programs: one error with all the packages to install" {
 	local program
 	mkdir few
-	for program in bash sh env sed awk cat rm mkdir mktemp readlink nproc uname cut sort flock find cp \
+	for program in bash sh env sed awk cat rm mv mkdir mktemp readlink nproc uname cut sort flock find cp \
 		chmod printf grep dpkg-deb tar head tail tr stat getent df filterdiff perl ld nm objcopy; do
 		ln -s "$(command -v "$program")" few/
 	done
 	cp bin/* few/
 	PATH=$PWD/few run driver -a "$FAKE_RELEASE" fix.patch
-	one_error "programs are missing; install them: apt-get install gcc-12 make patch xz-utils"
+	one_error "programs are missing; install them: apt-get install make patch xz-utils"
 }
 
 @test "a profile of another version than the installed kernel is not used" {
@@ -137,9 +201,9 @@ one_error()
 config_check()
 {
 	driver_source
-	K_HEADERS=$PWD K_BOOT=$PWD RELEASE=$FAKE_RELEASE
+	K_HEADERS=$PWD K_CONFIG=$PWD/config RELEASE=$FAKE_RELEASE
 	printf '%b' "CONFIG_LIVEPATCH=y\nCONFIG_MODULES=y\nCONFIG_KALLSYMS_ALL=y\n$1" >.config
-	printf '%b' "CONFIG_LIVEPATCH=y\nCONFIG_MODULES=y\nCONFIG_KALLSYMS_ALL=y\n$2" >"config-$FAKE_RELEASE"
+	printf '%b' "CONFIG_LIVEPATCH=y\nCONFIG_MODULES=y\nCONFIG_KALLSYMS_ALL=y\n$2" >config
 	profile_config_check
 }
 
@@ -158,9 +222,9 @@ config_check()
 	run config_check 'CONFIG_RANDSTRUCT=y\n' 'CONFIG_RANDSTRUCT=y\n'
 	expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration has CONFIG_RANDSTRUCT, with which an object compiled alone is not what runs in the kernel"
 	driver_source
-	K_HEADERS=$PWD K_BOOT=$PWD RELEASE=$FAKE_RELEASE
+	K_HEADERS=$PWD K_CONFIG=$PWD/config RELEASE=$FAKE_RELEASE
 	: >.config
-	: >"config-$FAKE_RELEASE"
+	: >config
 	run profile_config_check
 	expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration lacks CONFIG_LIVEPATCH; livepatches cannot be made for it"
 }
@@ -175,13 +239,52 @@ config_check()
 		[ "$status" -eq 0 ]
 	done
 	driver_source
-	K_HEADERS=$PWD K_BOOT=$PWD RELEASE=$FAKE_RELEASE
+	K_HEADERS=$PWD K_CONFIG=$PWD/config RELEASE=$FAKE_RELEASE
 	for option in LIVEPATCH MODULES KALLSYMS_ALL; do
 		printf 'CONFIG_%s=y\n' LIVEPATCH MODULES KALLSYMS_ALL | grep -v "_$option=" >.config
-		cp .config "config-$FAKE_RELEASE"
+		cp .config config
 		run profile_config_check
 		expect 2 "kpatch-build: refused: $FAKE_RELEASE: its configuration lacks CONFIG_$option; livepatches cannot be made for it"
 	done
+}
+
+# known RELEASE [MODULE]
+known()
+{
+	driver_source
+	RELEASE=$1 OOT_MODULE=${2:-}
+	kernel_known_check
+}
+
+@test "a kernel that is older than what is known is refused, one that is newer is warned of" {
+	local release
+	for release in 5.10.0-33-amd64 5.19.17 6.0 6.0.12-own 4.19.1 2.6.32; do
+		run known "$release"
+		expect 2 "kpatch-build: refused: $release: is older than 6.1, and other in its image, its build and its livepatches than what is known here; boot a kernel of 6.1 or later"
+	done
+	for release in 6.1 6.1.0-57-cloud-amd64 6.01 6.9.0 6.12.117+deb12-amd64 6.18.44-rc1; do
+		run known "$release"
+		[ "$status-$output" = 0- ]
+	done
+	for release in 6.19-rc1 6.100.1 7.0 10.1; do
+		run known "$release"
+		expect 0 "kpatch-build: warning: $release: is newer than 6.18, up to which it is known what kernels hold: load the livepatch in a virtual machine first, and see there that it does what it should"
+	done
+}
+
+@test "a module out of the tree of a kernel whose make compiles it in another way is refused" {
+	run known 6.13.0 mine.ko
+	expect 2 "kpatch-build: refused: mine.ko: is a module for 6.13.0; from 6.13 on make compiles modules that are not part of the kernel's source in another way, which is not known here"
+	run known 6.12.117 mine.ko
+	[ "$status-$output" = 0- ]
+}
+
+@test "an old kernel is refused before anything is looked for, and the report says why" {
+	run driver -a 5.10.0-33-amd64 --json report.json fix.patch
+	expect 2 "kpatch-build: refused: 5.10.0-33-amd64: is older than 6.1, and other in its image, its build and its livepatches than what is known here; boot a kernel of 6.1 or later"
+	[ "$(grep -c '' <<<"$output")" -eq 1 ]
+	[ ! -e cache/kpatch/profiles/5.10.0-33-amd64 ]
+	grep -qF '"reason":"kernel"' report.json
 }
 
 @test "no stage runs as shell text what it reads from a file" {
@@ -189,8 +292,8 @@ config_check()
 	# But for the stages themselves and the commands of the plan, which make printed.
 	grep -hE '(^|[;&|({]|then|do|else|!)[[:space:]]*(eval|source|\.)[[:space:]]+[^=[:space:]]|\<(bash|sh)[[:space:]]+-c' \
 		"$stages"/* | sed 's/^[[:space:]]*//' | sort -u |
-		diff - <(printf '%s\n' 'env -i -C "$1" PATH="$PATH" HOME=/nonexistent LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null' \
-			'source "$STAGES/'{apply,cache,compile,diff,headers,kept,kernel,launcher,link,many,patches,pool,profile,select,shadow,timings,ui}'.sh"' | sort -u)
+		diff - <(printf '%s\n' 'env -i -C "$1" PATH="$PATH" HOME=/dev/null LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null' \
+			'source "$STAGES/'{apply,cache,compile,diff,explain,facts,featureset,headers,kept,kernel,launcher,link,makefiles,many,oot,own,patch-level,patches,pool,profile,select,shadow,sign,tasks,timings,ui}'.sh"' | sort -u)
 }
 
 # running RELEASE BUILD [VMLINUX]: the check of a profile of 6.1.192-2 against this running kernel.
@@ -261,3 +364,4 @@ shared" ]
 	run lock_against -s -s
 	[ "$output" = "shared" ]
 }
+

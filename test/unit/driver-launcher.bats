@@ -130,3 +130,69 @@ compiled()
 	run -0 compiled --launcher "$PWD/bin/fake"
 	[ ! -e calls ]
 }
+
+@test "a new header in front of the one that an object in ccache included is seen" {
+	command -v ccache >/dev/null || skip "needs ccache"
+	export CCACHE_DIR=$PWD/ccache
+	printf '#define N 1\n' >"$PROFILE/src/include/x.h"
+	printf '#include "x.h"\nint one(void)\n{\n\treturn N;\n}\n' >"$PROFILE/src/fs/proc/one.c"
+	sed -i '/one.o/s/gcc/gcc -I.\/include/' "$PROFILE/plan"
+	fake_includes
+	patch_of fs/proc/one.c 's/return N/return N + 5/' >fix.patch
+	# ccache does not trust headers that were written in the same second.
+	sleep 1.1
+	run -0 compiled --skip-cleanup --launcher ccache
+	objdump -d tmp/*/patched/fs/proc/one.o | grep -F '$0x6,%eax'
+	rm -r tmp/kpatch-build.*
+	printf -- '--- /dev/null\n+++ b/fs/proc/x.h\n@@ -0,0 +1 @@\n+#define N 2\n' >>fix.patch
+	run -0 compiled --skip-cleanup --launcher ccache
+	objdump -d tmp/*/patched/fs/proc/one.o | grep -F '$0x7,%eax'
+	ccache -s | grep -E '^ *Misses: *4 '
+}
+
+@test "another version of the kernel's source is another one for the launcher: it may have headers in front of others" {
+	run -0 compiled --launcher "$PWD/bin/fake"
+	[ "$(grep -o -- '-DKPATCH_FILES=[0-9a-f]*' calls | sort -u | wc -l)" -eq 1 ]
+	[ "$(grep -c -- '-DKPATCH_FILES=[0-9a-f]\{16\} ' calls)" -eq 3 ]
+	rm -r cache/kpatch/objects
+	echo 9.9.0-2 >"$PROFILE/version"
+	run -0 compiled --launcher "$PWD/bin/fake"
+	[ "$(grep -o -- '-DKPATCH_FILES=[0-9a-f]*' calls | sort -u | wc -l)" -eq 2 ]
+	# Without a launcher there is nothing to tell.
+	run -0 compiled --launcher none
+	run -1 grep -F KPATCH_FILES log
+}
+
+# oot_compiled: the patched object, and how many were found, of a module in a profile of this run.
+oot_compiled()
+(
+	export PATH=$PATH
+	# shellcheck source=/dev/null
+	source "$DRIVER"
+	RELEASE=$FAKE_RELEASE KERNEL_VERSION=1 KERNEL_CC=gcc WORKDIR=$PWD/run$1 LOG=$PWD/run$1.log OOT_MODULE=x
+	PROFILE=$WORKDIR/profile LAUNCHER=ccache
+	mkdir -p "$PROFILE/src/oot"
+	cp -R source/. "$PROFILE/src/oot"
+	launcher_check
+	launcher_mark
+	launcher_compile "$PROFILE/src" "gcc -Ioot/a -Ioot/b -I$PWD/first -I$PWD/second -g -fdebug-prefix-map='$PROFILE/src'=." \
+		"$WORKDIR/x.o" oot/x.c "$LOG"
+	strings "$WORKDIR/x.o" | grep '^is '
+	ccache -s | sed -n 's/^ *Hits: *\([0-9]*\) .*/hits \1/p' | head -n 1
+)
+
+@test "headers that the source of a module gains, and those beside it, are seen through ccache" {
+	command -v ccache >/dev/null || skip "needs ccache"
+	export CCACHE_DIR=$PWD/ccache
+	mkdir -p source/a source/b first second
+	echo '#define N "is 1 "' >source/b/n.h
+	echo '#define M "and 1"' >second/m.h
+	printf '#include <n.h>\n#include <m.h>\nconst char *x = N M;\n' >source/x.c
+	sleep 1.1
+	[ "$(oot_compiled 1)" = $'is 1 and 1\nhits 0' ]
+	[ "$(oot_compiled 2)" = $'is 1 and 1\nhits 1' ]
+	echo '#define N "is 2 "' >source/a/n.h
+	[ "$(oot_compiled 3)" = $'is 2 and 1\nhits 1' ]
+	echo '#define M "and 2"' >first/m.h
+	[ "$(oot_compiled 4)" = $'is 2 and 2\nhits 1' ]
+}

@@ -136,6 +136,130 @@ $(printf '\t{\n\t\t.name = "a.b",\n\t\t.id = 0x00000000000000fful,\n\t\t.size = 
 	expect 0 'MODULE_INFO(kpatch_shadow, "a.c id=8000000000000001 size=0 align=1 version=0");'
 }
 
+callback_report()
+{
+	{
+		printf 'kpatch-diff\t1\nobject\tmy_mod\n'
+		printf 'callback\tpre_patch\tmod_pre\t__kpatch_new.my_mod.mod_pre.pre_patch\tb.c:1\n'
+		printf 'callback\tpost_patch\tmod_post\t__kpatch_new.my_mod.mod_post.post_patch\tb.c:2\n'
+		printf 'kpatch-diff\t1\nobject\tvmlinux\n'
+		printf 'callback\tpre_patch\tpre\t__kpatch_new.vmlinux.pre.pre_patch\ta.c:3\n'
+		printf 'callback\tpost_patch\tpost\t__kpatch_new.vmlinux.post.post_patch\ta.c:4\n'
+		printf 'callback\tpre_unpatch\tunpre\t__kpatch_new.vmlinux.unpre.pre_unpatch\ta.c:5\n'
+		printf 'callback\tpost_unpatch\tunpost\t__kpatch_new.vmlinux.unpost.post_unpatch\ta.c:6\n'
+	} >"$REPORT"
+}
+
+@test "callbacks of the author: chained to those of the shadow core, and a positive number is an error" {
+	callback_report
+	run generate
+	[ "$status" -eq 0 ]
+	diff -u - <(between 'What the author' '^static struct klp_object' | sed 's/^static struct klp_object.*//; s/^\t*//') <<-'EOT'
+		/* What the author wants to be called, and when. */
+		extern int callback_1(struct klp_object *obj) asm("__kpatch_new.my_mod.mod_pre.pre_patch");
+		extern void callback_2(struct klp_object *obj) asm("__kpatch_new.my_mod.mod_post.post_patch");
+		extern int callback_3(struct klp_object *obj) asm("__kpatch_new.vmlinux.pre.pre_patch");
+		extern void callback_4(struct klp_object *obj) asm("__kpatch_new.vmlinux.post.post_patch");
+		extern void callback_5(struct klp_object *obj) asm("__kpatch_new.vmlinux.unpre.pre_unpatch");
+		extern void callback_6(struct klp_object *obj) asm("__kpatch_new.vmlinux.unpost.post_unpatch");
+
+		static int pre_patch_my_mod(struct klp_object *obj)
+		{
+			int err = callback_1(obj);
+
+			return err > 0 ? -EINVAL : err;
+		}
+
+		static int pre_patch_vmlinux(struct klp_object *obj)
+		{
+			int err = kpatch_shadow_pre_patch(obj);
+
+			if (err)
+				return err;
+			err = callback_3(obj);
+			if (err)
+				kpatch_shadow_post_unpatch(obj);
+			return err > 0 ? -EINVAL : err;
+		}
+
+		static void post_patch_vmlinux(struct klp_object *obj)
+		{
+			kpatch_shadow_post_patch(obj);
+			callback_4(obj);
+		}
+
+		static void post_unpatch_vmlinux(struct klp_object *obj)
+		{
+			callback_6(obj);
+			kpatch_shadow_post_unpatch(obj);
+		}
+
+		/*
+		 * The kernel objects that are patched; the one without a name is the kernel itself. It is always there:
+		 * its callbacks tell the shadow core when the patch is enabled and when no longer.
+		 */
+
+	EOT
+	diff -u - <(between 'klp_object objects' '^};' | tr -d '\t') <<-'EOT'
+		static struct klp_object objects[] = {
+			{
+				.funcs = funcs_vmlinux,
+				.callbacks = {
+					.pre_patch = pre_patch_vmlinux,
+					.post_patch = post_patch_vmlinux,
+					.pre_unpatch = callback_5,
+					.post_unpatch = post_unpatch_vmlinux,
+				},
+			},
+			{
+				.name = "my_mod",
+				.funcs = funcs_my_mod,
+				.callbacks = {
+					.pre_patch = pre_patch_my_mod,
+					.post_patch = callback_2,
+				},
+			},
+			{ }
+		};
+	EOT
+	# The kernel wants a table of functions, be it an empty one.
+	[ "$(between 'klp_func funcs_my_mod' '^};')" = "static struct klp_func funcs_my_mod[] = {
+$(printf '\t{ }\n};')" ]
+}
+
+@test "one callback of a kind for each object; a second one is an error that names both" {
+	callback_report
+	run callbacks_check "$REPORT"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	printf 'kpatch-diff\t1\nobject\tvmlinux\ncallback\tpre_patch\tpre\t__kpatch_new.vmlinux.pre.pre_patch\tc.c:9\n' >>"$REPORT"
+	run callbacks_check "$REPORT"
+	[ "$status" -eq 1 ]
+	[ "$output" = "kpatch-build: error: c.c:9: vmlinux has two pre-patch callbacks, pre() at a.c:3 and pre() here; make one function of them, which does both" ]
+	# --dry-run looks, too.
+	reports() { cat "$REPORT"; }
+	shadow_fields() { :; }
+	run dry_run
+	[ "$status" -eq 1 ]
+	[ "$output" = "kpatch-build: error: c.c:9: vmlinux has two pre-patch callbacks, pre() at a.c:3 and pre() here; make one function of them, which does both" ]
+}
+
+@test "what the author left out stands in the module and in the summary" {
+	printf 'ignored\tdata\tlimit\ta.c:9\nignored\tfunction\tinit_foo\ta.c:10\nunsafe\tfoo\ta.c:11\n' >>"$REPORT"
+	printf 'callback\tpre_patch\tpre\t__kpatch_new.vmlinux.pre.pre_patch\ta.c:3\n' >>"$REPORT"
+	run generate
+	[ "$status" -eq 0 ]
+	expect 0 'MODULE_INFO(kpatch_ignored, "vmlinux: limit");'
+	expect 0 'MODULE_INFO(kpatch_ignored, "vmlinux: init_foo");'
+	RESULT=$BATS_TEST_TMPDIR/x.ko
+	echo x >"$RESULT"
+	cp "$REPORT" "$WORKDIR/report"
+	run report
+	[ "$(grep -E '^  (left out|callback)' <<<"$output")" = "  left out  vmlinux: limit
+  left out  vmlinux: init_foo()
+  callback  vmlinux: pre() pre_patch" ]
+}
+
 @test "each namespace is imported once, in both spellings" {
 	run generate
 	[ "$(grep -c 'MODULE_IMPORT_NS(DMA_BUF);' <<<"$output")" -eq 1 ]
@@ -205,4 +329,23 @@ $(printf '\t{\n\t\t.name = "a.b",\n\t\t.id = 0x00000000000000fful,\n\t\t.size = 
 	shadow_redirect "$WORKDIR/patched/a.o" "$WORKDIR/a.o"
 	[ "$(nm -u "$WORKDIR/a.o" | grep -c shadow_)" = 1 ]
 	[ "$(nm -u "$WORKDIR/a.o" | grep shadow_ | tr -d ' ')" = Ukpatch_shadow_get ]
+}
+
+# modpost_options OPTION...: what modpost is given for a kernel with these options.
+modpost_options()
+{
+	PROFILE=$BATS_TEST_TMPDIR NAME=x
+	mkdir -p "$WORKDIR/link/kpatch"
+	printf 'CONFIG_%s=y\n' NOTHING "$@" >"$PROFILE/config"
+	link_step() { printf '%s\n' "${*:2}"; }
+	pool() { :; }
+	link_modpost
+}
+
+@test "modpost writes the CRCs in the forms that the kernel reads" {
+	local names="-e -i kpatch/Module.symvers -o kpatch/modpost.symvers"
+	[ "$(modpost_options)" = "scripts/mod/modpost -E $names kpatch/livepatch-x.o" ]
+	[ "$(modpost_options MODVERSIONS SECTION_MISMATCH_WARN_ONLY)" = "scripts/mod/modpost $names -m kpatch/livepatch-x.o" ]
+	[ "$(modpost_options MODVERSIONS BASIC_MODVERSIONS)" = "scripts/mod/modpost -E $names -m -b kpatch/livepatch-x.o" ]
+	[ "$(modpost_options MODVERSIONS EXTENDED_MODVERSIONS)" = "scripts/mod/modpost -E $names -m -x kpatch/livepatch-x.o" ]
 }

@@ -61,6 +61,18 @@ refused='create-diff-object: refused: fs/proc/one.c: one(): not with us; do with
 	[ -z "$(ls out)" ]
 }
 
+@test "each release is signed with the key, which is looked at once before" {
+	says "$ONE" 0 note /result/one
+	says "$TWO" 0 note /result/two
+	openssl req -new -x509 -newkey rsa:2048 -nodes -subj /CN=test -keyout my.key -out my.pem 2>/dev/null
+	run -0 many -a "$ONE" -a "$TWO" -o out --sign-key my.key --sign-cert=my.pem fix.patch
+	[ "$(grep -c -- "^--sign-key=my.key --sign-cert=my.pem -a 9.9.0-[12]-fake " calls)" -eq 2 ]
+	rm calls
+	run many -a "$ONE" -a "$TWO" -o out --sign-key none.key --sign-cert=my.pem fix.patch
+	[ "$(grep -c 'error: none.key: cannot be read' <<<"$output")" -eq 1 ]
+	[ ! -e calls ]
+}
+
 @test "standard input is read once, and given to each" {
 	echo 'exit "$(diff - fix.patch >/dev/null; echo $?)"' | tee "$ONE" >"$TWO"
 	run -0 many -a "$ONE" -a "$TWO" -o out - <fix.patch
@@ -265,4 +277,24 @@ piece()
 	# One after the other, without a place, and none is given back.
 	[ "$(tr '\n' ' ' <"$WORKDIR/moments")" = "begin a end begin b end begin c end " ]
 	run ! read -r -N 1 -t 0.1 -u "$SLOTS"
+}
+
+out_of_room()
+{
+	no_space() { true; }
+	failed "$WORKDIR" "$1 failed"
+}
+
+@test "pieces that fail at once because the disk is full say it once" {
+	local round
+	driver_source
+	JOBS=4
+	printf '%s\n' a b c d >"$WORKDIR/list"
+	for round in {1..20}; do
+		rm -f "$WORKDIR/full" "$WORKDIR/said"
+		run pool out_of_room "$WORKDIR/list"
+		[ "$status" -eq 1 ]
+		[ "$output" = "kpatch-build: error: $WORKDIR: no space left on the device; free some and run again" ] ||
+			{ printf '%s: %s\n' "$round" "$output"; return 1; }
+	done
 }

@@ -32,7 +32,7 @@ parsed()
 	run driver --help
 	expect 0 "Usage: kpatch-build [OPTION]... PATCH..."
 	expect 0 "Exit status: 0 done, 1 error, 2 refused, 3 nothing changed."
-	for option in --archversion --output --name --jobs --non-replace --debug --skip-cleanup --keep-debug --launcher --timings --version --help; do
+	for option in --archversion --output --name --jobs --non-replace --debug --skip-cleanup --keep-debug --launcher --timings --sign-key --sign-cert --version --help; do
 		grep -q -- " $option" <<<"$output"
 	done
 }

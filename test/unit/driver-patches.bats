@@ -6,6 +6,9 @@
 bats_require_minimum_version 1.5.0
 load driver-fixtures
 
+# Of a kernel that is not known yet there would be a warning in each run.
+FAKE_RELEASE=6.9.0-1-fake
+
 setup()
 {
 	fake_profile
@@ -124,7 +127,7 @@ mail()
 	expect 0 "patched ${TAB}return 200;"
 }
 
-@test "paths that fit in two ways are an error, unless they begin as git's do" {
+@test "paths that fit in two ways, neither of them -p1, are an error, unless they begin as git's do" {
 	mkdir -p "$PROFILE/src/drivers/off/kernel/sched"
 	cp "$PROFILE/src/kernel/sched/rt.c" "$PROFILE/src/drivers/off/kernel/sched/rt.c"
 	plan_line drivers/off/kernel/sched/rt.o off gcc >>"$PROFILE/plan"
@@ -140,6 +143,52 @@ mail()
 	run selected fix.patch
 	expect 0 "patched ${TAB}return 100;"
 	[ -e work/files/patched/drivers ]
+}
+
+@test "the way out that is named for -R in a series works" {
+	patch_of fs/proc/one.c 's/1/100/' >forth.patch
+	sed -i 's/1/100/' "$PROFILE/src/fs/proc/one.c"
+	interdiff forth.patch /dev/null >fix.patch
+	takes fix.patch "${TAB}return 1;"
+}
+
+@test "paths that fit with -p1 and otherwise are taken with -p1, or else as the patch applies, and that is said" {
+	local note="kpatch-build: note: $PWD/fix.patch: taken with"
+	mkdir -p "$PROFILE/src/kernel/kernel/sched"
+	printf 'int rt(void)\n{\n\treturn 5;\n}\n' >"$PROFILE/src/kernel/kernel/sched/rt.c"
+	plan_line kernel/kernel/sched/rt.o vmlinux gcc >>"$PROFILE/plan"
+	plan_line kernel/sched/rt.o vmlinux gcc >>"$PROFILE/plan"
+	# Of both the lines fit: what git and quilt would do.
+	sed -i 's/5/0/' "$PROFILE/src/kernel/kernel/sched/rt.c"
+	patch_of kernel/kernel/sched/rt.c 's/0/7/' | renamed kernel/kernel/sched/rt.c kernel/kernel/sched/rt.c >fix.patch
+	run selected fix.patch
+	expect 0 "patched ${TAB}return 7;"
+	expect 0 "$note -p1, for kernel/sched/rt.c; with -p0 it would be for kernel/kernel/sched/rt.c: put a/ and b/ before the paths if that is meant"
+	[ ! -e work/files/patched/kernel/kernel ]
+	# Only without the level.
+	sed -i 's/0/5/' "$PROFILE/src/kernel/kernel/sched/rt.c"
+	sed -i 's/return 0/return 5/' fix.patch
+	rm -rf work
+	run selected fix.patch
+	expect 0 "patched ${TAB}return 7;"
+	expect 0 "$note -p0, for kernel/kernel/sched/rt.c; with -p1 it would be for kernel/sched/rt.c: put a/ and b/ before the paths if that is meant"
+	[ ! -e work/files/patched/kernel/sched ]
+	# CR LF is no difference.
+	sed -i 's/$/\r/' fix.patch
+	rm -rf work
+	run selected fix.patch
+	expect 0 "patched ${TAB}return 7;"
+	[ ! -e work/files/patched/kernel/sched ]
+	# Nowhere.
+	sed -i 's/\r$//; s/return 5/return 6/' fix.patch
+	touch -d tomorrow fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	fails 1 error "$PWD/fix.patch: does not apply to the source of $FAKE_RELEASE: kernel/sched/rt.c: Hunk #1 does not match at line 1"
+	expect 1 "$note -p1, for kernel/sched/rt.c; with -p0 it would be for kernel/kernel/sched/rt.c: put a/ and b/ before the paths if that is meant"
+	# Names as git writes them leave no doubt.
+	patch_of kernel/kernel/sched/rt.c 's/5/7/' >fix.patch
+	rm -rf work
+	takes fix.patch "${TAB}return 7;"
 }
 
 @test "files that are nowhere in the source are errors, whatever is before their paths" {
@@ -238,7 +287,10 @@ mail()
 	expect 1 "kpatch-build: error: patches/gone.patch: no such file"
 	echo 'back.patch -R' >patches/series
 	run driver -a "$FAKE_RELEASE" patches
-	expect 1 "kpatch-build: error: patches/series: back.patch -R: only -pN can follow the name of a patch; apply this one by hand"
+	expect 1 "kpatch-build: error: patches/series: back.patch -R: nothing is reverted here; make a patch of the reverse, with interdiff back.patch /dev/null, and list that"
+	echo 'back.patch -R1' >patches/series
+	run driver -a "$FAKE_RELEASE" patches
+	expect 1 "kpatch-build: error: patches/series: back.patch -R1: only -pN can follow the name of a patch; apply this one by hand"
 }
 
 @test "a patch from standard input, once" {
@@ -488,7 +540,7 @@ mail()
 	expect 2 "kpatch-build: refused: fs/proc/two.c: is renamed to fs/proc/dos.c; patch the file under its old name"
 	expect 2 "kpatch-build: refused: fs/proc/one.c: is copied to fs/proc/uno.c; add the code to a file that the kernel already builds"
 	expect 2 "kpatch-build: refused: arch/x86/lib/copy.S: is a binary file; only C source can be patched"
-	expect 2 "kpatch-build: refused: fs/proc/new.c: is a new file; add the code to a file that the kernel already builds"
+	expect 2 "kpatch-build: refused: fs/proc/new.c: is a new file that no makefile of the patch adds to a list of objects; add it to one, or add the code to a file that the kernel already builds"
 	expect 2 "kpatch-build: refused: kernel/sched/rt.c: is removed; a livepatch cannot take code away"
 	expect 2 "kpatch-build: refused: arch/x86/boot/main.c: runs before the kernel does; boot a fixed kernel"
 	expect 2 "kpatch-build: refused: fs/proc/Makefile: is a binary file; only C source can be patched"
@@ -502,11 +554,11 @@ mail()
 	printf 'diff --git a/fs/proc/new.c b/fs/proc/new.c\nnew file mode 100644\nindex 0000000..e69de29\n' >fix.patch
 	touch -d tomorrow fix.patch
 	run driver -a "$FAKE_RELEASE" fix.patch
-	fails 2 refused "fs/proc/new.c: is a new file; add the code to a file that the kernel already builds"
+	fails 2 refused "fs/proc/new.c: is a new file that no makefile of the patch adds to a list of objects; add it to one, or add the code to a file that the kernel already builds"
 	printf -- '--- linux.orig/fs/proc/new.c\t1970-01-01 00:00:00 +0000\n+++ linux/fs/proc/new.c\t2026-01-01 00:00:00 +0000\n@@ -0,0 +1 @@\n+int x;\n' >fix.patch
 	touch -d tomorrow fix.patch
 	run driver -a "$FAKE_RELEASE" fix.patch
-	fails 2 refused "fs/proc/new.c: is a new file; add the code to a file that the kernel already builds"
+	fails 2 refused "fs/proc/new.c: is a new file that no makefile of the patch adds to a list of objects; add it to one, or add the code to a file that the kernel already builds"
 }
 
 @test "a change of mode alone is nothing to compile, and does not hinder one of code" {
@@ -580,6 +632,67 @@ mail()
 	[ -z "$(find . -name pwned)" ]
 }
 
+# linked FILE LINE...: git's diff of FILE with this header is refused.
+linked()
+{
+	local file=$1
+	shift
+	{ printf 'diff --git a/%s b/%s\n' "$file" "$file"; printf '%s\n' "$@"; } >fix.patch
+	touch -d tomorrow fix.patch
+	run driver -a "$FAKE_RELEASE" fix.patch
+	fails 2 refused "$file: is a symbolic link or a submodule, now or with the patch; patch a file"
+}
+
+@test "symbolic links and submodules are refused: their text is no source" {
+	local new=(index 0000000..1 '--- /dev/null' '+++ b/fs/proc/link.h' '@@ -0,0 +1 @@' '+one.h' '\ No newline at end of file')
+	linked fs/proc/link.h 'new file mode 120000' "${new[@]}"
+	linked fs/proc/link.c 'new file mode 120000' "${new[@]//link.h/link.c}"
+	linked fs/proc/one.c 'old mode 100644' 'new mode 120000' 'index 0..1' '--- a/fs/proc/one.c' '+++ b/fs/proc/one.c' \
+		'@@ -1,4 +1 @@' '-int one(void)' '-{' "-${TAB}return 1;" '-}' '+two.c'
+	linked fs/proc/one.h 'index 1a..2b 120000' '--- a/fs/proc/one.h' '+++ b/fs/proc/one.h' '@@ -1 +1 @@' '-x.h' '+y.h'
+	linked fs/proc/one.h 'deleted file mode 120000' 'index 1a..00' '--- a/fs/proc/one.h' '+++ /dev/null' '@@ -1 +0,0 @@' '-x.h'
+	linked fs/sub 'new file mode 160000' 'index 0..1' '--- /dev/null' '+++ b/fs/sub' '@@ -0,0 +1 @@' '+Subproject commit 1'
+}
+
+@test "names that git or diff has quoted are errors, and quotes elsewhere are none" {
+	printf 'diff --git "a/fs/proc/q\\"uo\\nte.c" "b/fs/proc/q\\"uo\\nte.c"\nnew file mode 100644\nindex 0..1\n' >fix.patch
+	printf -- '--- /dev/null\n+++ "b/fs/proc/q\\"uo\\nte.c"\n@@ -0,0 +1 @@\n+int x;\n' >>fix.patch
+	errs "$PWD/fix.patch: the name \"b/fs/proc/q\\\"uo\\nte.c\" is quoted, as it holds characters that are in no name of the kernel's source; rename the file"
+	{ printf -- '--- "what"\nis this\n\n'; patch_of fs/proc/one.c 's/1/100/'; } >fix.patch
+	takes fix.patch "${TAB}return 100;"
+}
+
+@test "names that mean something to a shell are only names" {
+	local name
+	for name in '$(touch${IFS}ran)' '`touch${IFS}ran`' "a'b" '*' '-o' 'a]b' 'a[$(touch${IFS}ran)]' 'a;b' 'a&b' 'a\nb' '!x' '~'; do
+		{
+			printf -- '--- /dev/null\n+++ b/fs/proc/%s.h\n@@ -0,0 +1 @@\n+#define N 100\n' "$name"
+			patch_of fs/proc/one.c "1i#include \"${name//[\\&\/]/\\&}.h\"
+				s/return 1/return N/"
+		} >fix.patch
+		rm -rf work
+		run selected fix.patch
+		expect 0 "patched ${TAB}return N;"
+		[ "$(<"work/files/patched/fs/proc/$name.h")" = '#define N 100' ]
+	done
+	# In a name with blanks, only git says where it ends.
+	printf -- '--- /dev/null\n+++ b/fs/proc/a b.h\t\n@@ -0,0 +1 @@\n+int x;\n' >fix.patch
+	rm -rf work
+	run selected fix.patch
+	[ "$(<"work/files/patched/fs/proc/a b.h")" = 'int x;' ]
+	[ -z "$(find . -name ran)" ]
+}
+
+@test "a patch of ten thousand hunks takes seconds" {
+	local SECONDS=0
+	seq -f 'int h%g;' 80000 >"$PROFILE/src/fs/proc/long.c"
+	patch_of fs/proc/long.c '8~8s/int/long/' >fix.patch
+	[ "$(grep -c '^@@' fix.patch)" -ge 10000 ]
+	run selected fix.patch
+	[ "$(grep -c '^patched long h' <<<"$output")" -eq 10000 ]
+	((SECONDS < 20))
+}
+
 @test "what is no patch is one error" {
 	: >fix.patch
 	errs "$PWD/fix.patch: empty, not a patch"
@@ -591,7 +704,7 @@ mail()
 	errs "$PWD/fix.patch: not text; unpack it if it is compressed, convert it if it is UTF-16"
 	mkfifo pipe.patch
 	run driver -a "$FAKE_RELEASE" pipe.patch
-	fails 1 error "pipe.patch: not a readable file"
+	fails 1 error "pipe.patch: not a file"
 }
 
 @test "ten megabytes of garbage are one error: bytes, text, one line" {

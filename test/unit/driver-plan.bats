@@ -32,8 +32,8 @@ compiled()
 {
 	local command="gcc-12 -Wp,-MMD,${1%/*}/.${1##*/}.d $FLAGS $3 -c -o $1 $2  $4"
 	local quoted=${command//\'/\'\\\'\'}
-	printf "set -e;  echo '  %s';  %s%s; scripts/basic/fixdep %s/.%s.d %s '%s' > %s/.%s.cmd; rm -f x\n" \
-		"$quoted" "$(traps "$1")" "$command" "${1%/*}" "${1##*/}" "$1" "$quoted" "${1%/*}" "${1##*/}" >>"$OUT"
+	printf "set -e;  echo '  %s';  %s%s; %sscripts/basic/fixdep %s/.%s.d %s '%s' > %s/.%s.cmd; rm -f x\n" \
+		"$quoted" "$(traps "$1")" "$command" "${DOT:-}" "${1%/*}" "${1##*/}" "$1" "$quoted" "${1%/*}" "${1##*/}" >>"$OUT"
 }
 
 # generated_line TARGET: make's line for a file that a rule generates.
@@ -57,6 +57,13 @@ parse()
 	[ "$status" -eq 0 ]
 	[ "$output" = "fs/proc/meminfo.o${TAB}fs/proc/meminfo.c${TAB}vmlinux${TAB}c${TAB}gcc-12 $FLAGS $(built_in fs/proc/proc)${TAB}./tools/objtool/objtool --orc --uaccess" ]
 	[ ! -s "$BATS_TEST_TMPDIR/rest" ]
+}
+
+@test "newer kernels name the program behind the command with ./" {
+	DOT=./ compiled fs/proc/meminfo.o fs/proc/meminfo.c "$(built_in fs/proc/proc)"
+	run parse
+	[ "$(cut -f 1,2,3 <<<"$output")" = "fs/proc/meminfo.o${TAB}fs/proc/meminfo.c${TAB}vmlinux" ]
+	[[ $output != *fixdep* ]]
 }
 
 @test "the module of an object, with dashes as underscores, and of one that is in two modules" {
@@ -185,4 +192,19 @@ arch/x86/kvm${TAB}arch/x86/kvm/offsets.h" ]
 	# Elsewhere the plan says what runs on each object.
 	sed -i 's/ --link//' "$BATS_TEST_TMPDIR/plan"
 	plan_objtool <"$BATS_TEST_TMPDIR/plan" | diff -u - "$BATS_TEST_TMPDIR/plan"
+}
+
+@test "names of headers in messages of the code are those of a build out of the source, if the kernel's is one" {
+	{
+		printf 'fs/a.o\tfs/a.c\tvmlinux\tc\tgcc-12 -O2\t./objtool\n'
+		printf 'fs/b.o\tfs/b.S\tvmlinux\tS\tgcc-12 -O2\t\n'
+		printf 'fs/c.o\tfs/c.c\tvmlinux\tc\tgcc-12 -fmacro-prefix-map=./= -O2\t\n'
+	} >"$BATS_TEST_TMPDIR/plan"
+	sed '1s/ -O2/& -fmacro-prefix-map=.\/=/' "$BATS_TEST_TMPDIR/plan" >"$BATS_TEST_TMPDIR/mapped"
+	plan_names <"$BATS_TEST_TMPDIR/plan" | diff -u - "$BATS_TEST_TMPDIR/mapped"
+	# Of a kernel that its user has built: make O= leaves a link to the source beside vmlinux.
+	OWN_SOURCE=$BATS_TEST_TMPDIR OWN_VMLINUX=$BATS_TEST_TMPDIR/vmlinux
+	plan_names <"$BATS_TEST_TMPDIR/plan" | diff -u - "$BATS_TEST_TMPDIR/plan"
+	ln -s . "$BATS_TEST_TMPDIR/source"
+	plan_names <"$BATS_TEST_TMPDIR/plan" | diff -u - "$BATS_TEST_TMPDIR/mapped"
 }

@@ -5,6 +5,9 @@
 bats_require_minimum_version 1.5.0
 load driver-fixtures
 
+# Of a kernel that is not known yet there would be a warning in each run.
+FAKE_RELEASE=6.9.0-1-fake
+
 setup()
 {
 	fake_profile
@@ -111,7 +114,10 @@ refuses()
 	refuses arch/x86/kernel/asm-offsets_64.c "is compiled to make header files, not code; change the code that uses them, or boot a fixed kernel"
 	refuses kernel/bounds.c "is compiled to make header files, not code; change the code that uses them, or boot a fixed kernel"
 	refuses init/version.c "holds the version strings of one build; there is no code to patch"
-	refuses fs/proc/Makefile "changes how the kernel is configured or built; leave it out of the patch"
+	echo x >"$PROFILE/src/fs/proc/Kconfig"
+	refuses fs/proc/Kconfig "changes how the kernel is configured or built; leave it out of the patch"
+	echo x >"$PROFILE/src/arch/x86/lib/x86-opcode-map.txt"
+	refuses arch/x86/lib/x86-opcode-map.txt "is turned into code by the build, not compiled; change C code instead"
 	refuses arch/arm64/kernel/x.c "belongs to another architecture; leave it out of the patch"
 }
 
@@ -214,7 +220,7 @@ copies()
 @test "new, removed and renamed files are refused" {
 	printf -- '--- /dev/null\n+++ b/fs/proc/new.c\n@@ -0,0 +1 @@\n+int x;\n' >new.patch
 	run driver -a "$FAKE_RELEASE" new.patch
-	expect 2 "kpatch-build: refused: fs/proc/new.c: is a new file; add the code to a file that the kernel already builds"
+	expect 2 "kpatch-build: refused: fs/proc/new.c: is a new file that no makefile of the patch adds to a list of objects; add it to one, or add the code to a file that the kernel already builds"
 	{
 		printf -- '--- a/fs/proc/one.h\n+++ /dev/null\n@@ -1 +0,0 @@\n-int three;\n'
 	} >gone.patch

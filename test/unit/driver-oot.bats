@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2034 # variables that the driver reads
+#
+# Modules that are not part of the kernel's source: the options, where such a module was built, and what make says of it.
+
+bats_require_minimum_version 1.5.0
+load driver-fixtures
+
+setup()
+{
+	cd "$BATS_TEST_TMPDIR" || return
+	mkdir tmp source
+	: >source/Makefile
+	echo 'no patch' >fix.patch
+	module 9.9.0-1-fake mine
+}
+
+# module RELEASE NAME [TEXT]: mine.ko, with a string.
+module()
+{
+	cat >mine.S <<-EOF
+		.section .modinfo, "a"
+		.asciz "vermagic=$1 SMP"
+		.asciz "name=$2"
+		.section .rodata.str1.1, "aMS", @progbits, 1
+		.asciz "${3:-nothing}"
+		.section .gnu.linkonce.this_module, "aw"
+		.skip 1024
+	EOF
+	gcc -c -o mine.ko mine.S
+}
+
+oot()
+{
+	run driver -o . "$@" fix.patch
+}
+
+@test "both options, the module and its directory, are needed" {
+	oot --oot-module mine.ko
+	expect 1 "kpatch-build: error: --oot-module mine.ko: needs the directory with its source, with --oot-module-src"
+	oot --oot-module-src source
+	expect 1 "kpatch-build: error: --oot-module-src source: needs the module that was built there, with --oot-module"
+	oot --oot-module none.ko --oot-module-src source
+	expect 1 "kpatch-build: error: none.ko: not a file that can be read; give the module as it is loaded"
+	rm source/Makefile
+	oot --oot-module mine.ko --oot-module-src source
+	expect 1 "kpatch-build: error: source: has no Makefile and no Kbuild; give the directory that the module was built in"
+	oot --oot-module mine.ko --oot-module-src none
+	expect 1 "kpatch-build: error: none: has no Makefile and no Kbuild; give the directory that the module was built in"
+}
+
+@test "a module of another release, or a file that is none, is an error" {
+	oot -a 9.9.0-2-fake --oot-module mine.ko --oot-module-src source
+	expect 1 "kpatch-build: error: $BATS_TEST_TMPDIR/mine.ko: is built for 9.9.0-1-fake, not for 9.9.0-2-fake; give the module that 9.9.0-2-fake loads"
+	oot -a 9.9.0-1-fake -a 9.9.0-2-fake --oot-module mine.ko --oot-module-src source
+	expect 1 "kpatch-build: error: --oot-module: is built for one release; give at most one -a"
+	echo text >mine.ko
+	oot --oot-module mine.ko --oot-module-src source
+	expect 1 "kpatch-build: error: $BATS_TEST_TMPDIR/mine.ko: not a module"
+	[ "$(grep -c error: <<<"$output")" -eq 1 ]
+}
+
+@test "without -a the release is that of the module" {
+	driver_source
+	ui_init
+	OOT_MODULE=mine.ko OOT_SOURCE=source
+	oot_check
+	[ "$RELEASE" = 9.9.0-1-fake ]
+	[ "$OOT_MODULE $OOT_SOURCE" = "$BATS_TEST_TMPDIR/mine.ko $BATS_TEST_TMPDIR/source" ]
+}
+
+# prefix: the options that oot_prefix adds to the compile commands of a plan.
+prefix()
+{
+	driver_source
+	PROFILE=$BATS_TEST_TMPDIR/profile OOT_RAW=mine.ko OOT_SOURCE=/given
+	mkdir -p "$PROFILE"
+	printf 'oot/%s.o\toot/%s.c\tmine\tc\tgcc -O2\t\n' a a sub/b sub/b >"$PROFILE/plan"
+	oot_prefix
+	cut -f 5 "$PROFILE/plan" | sort -u | sed 's/^gcc -O2 //'
+}
+
+@test "where the source lay is in the module's strings, if it has the name of one of its files" {
+	module 9.9.0-1-fake mine /home/me/module/sub/b.c
+	[ "$(prefix)" = "-fmacro-prefix-map=oot/=/home/me/module/ -DKPATCH_OOT_PREFIX=/home/me/module/" ]
+	module 9.9.0-1-fake mine 'see /home/me/sub/b.c'
+	[ "$(prefix)" = "-fmacro-prefix-map=oot/=/given/ -DKPATCH_OOT_PREFIX=/given/" ]
+	module 9.9.0-1-fake mine /home/me/other.c
+	[ "$(prefix)" = "-fmacro-prefix-map=oot/=/given/ -DKPATCH_OOT_PREFIX=/given/" ]
+}
+
+# plan: what oot_plan makes of what make prints for the module.
+plan()
+{
+	driver_source
+	PROFILE=$BATS_TEST_TMPDIR/profile OOT_RAW=mine.ko OOT_MODULE=mine.ko OOT_NAME=mine OOT_SOURCE=$BATS_TEST_TMPDIR/source
+	mkdir -p "$PROFILE/src"
+	: >"$WORKDIR/make.err"
+	includes_write() { :; }
+	oot_make() { if [[ $1 == *-probe ]]; then compiled oot-probe/kpatch_probe kpatch_probe; else cat source/make; fi; }
+	oot_plan
+}
+
+# compiled PATH MODULE [FLAGS]: a line of make -n V=1.
+compiled()
+{
+	local command="gcc -D__KERNEL__ -O2 ${3:-}-DMODULE -DKBUILD_MODFILE='\"$1\"' -DKBUILD_MODNAME='\"$2\"' -c -o $1.o $1.c "
+	printf "set -e; echo x; trap 'kill -s PIPE \$\$' PIPE; %s; scripts/basic/fixdep x\n" "$command"
+}
+
+@test "the plan has the objects of the module, and no others; a module of our own has no special flags" {
+	{
+		compiled oot/a mine '-DMINE '
+		compiled oot/b other
+	} >source/make
+	plan
+	[ "$(cut -f 1-4 "$PROFILE/plan")" = "oot/a.o${TAB}oot/a.c${TAB}mine${TAB}c" ]
+	[[ $(cut -f 5 "$PROFILE/plan") == "gcc -D__KERNEL__ -O2 -DMINE -DMODULE "* ]]
+	[ "$(cat "$PROFILE/module-flags")" = "gcc -D__KERNEL__ -O2 -DMODULE$TAB" ]
+}
+
+@test "a directory that builds other modules, or none" {
+	{
+		compiled oot/b other
+		compiled oot/c third
+	} >source/make
+	run plan
+	expect 1 "kpatch-build: error: $BATS_TEST_TMPDIR/source: builds other third, not mine; give the directory that mine.ko was built in"
+	: >source/make
+	run plan
+	expect 1 "kpatch-build: error: $BATS_TEST_TMPDIR/source: make builds no module there: it lists nothing to compile"
+}
+
+@test "what was built in the directory is not taken for up to date, and nothing is written there" {
+	driver_source
+	PROFILE=$BATS_TEST_TMPDIR/profile OOT_SOURCE=$BATS_TEST_TMPDIR/source
+	mkdir -p base/src/include source/sub base/modules
+	printf 'kernel\n' >base/Module.symvers
+	printf 'mine\n' >source/Module.symvers
+	touch source/{a.c,a.o,.a.o.cmd,mine.ko,mine.mod,mine.mod.c,modules.order,sub/b.h}
+	ln -s a.c source/linked.c
+	ls -lR source >before
+	oot_tree "$BATS_TEST_TMPDIR/base"
+	[ "$(cd "$PROFILE/src/oot" && find . -type f | sort | tr '\n' ' ')" = "./Makefile ./Module.symvers ./a.c ./linked.c ./sub/b.h " ]
+	[ "$(cat "$PROFILE/Module.symvers")" = $'kernel\nmine' ]
+	ls -lR source | cmp - before
+}
