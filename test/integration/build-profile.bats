@@ -83,8 +83,8 @@ profile_sums()
 
 @test "several patches make one module, applied in order" {
 	build 0 two "$PATCH" uptime-string.patch
-	output_has '^  changed   vmlinux: meminfo_proc_show\(\)$'
-	output_has '^  changed   vmlinux: uptime_proc_show\(\)$'
+	output_has '^  changed   vmlinux: meminfo_proc_show\(\): fs/proc/meminfo.c:131 changed$'
+	output_has '^  changed   vmlinux: uptime_proc_show\(\): fs/proc/uptime.c:33 changed$'
 }
 
 @test "two builds at once for one release both succeed, with the same result" {

@@ -4,11 +4,12 @@
 # What the integration tests share: which kernel, how to build a livepatch for it, how to boot it.
 #
 # The kernel under test is a stock one. Environment, all optional:
-#   KPATCH_TEST_RELEASE   Debian release name (default: the newest 6.1 cloud kernel that the
-#                         archive has the exact source of)
+#   KPATCH_TEST_RELEASE   Debian release name (default: the newest cloud kernel of Debian's 6.1, or 6.12 where there is
+#                         none, that the archive has the exact source of)
 #   KPATCH_TEST_KERNEL    its vmlinuz     } default: from the profile that kpatch-build
 #   KPATCH_TEST_MODULES   its modules     } keeps in its cache
 #   KPATCH_TEST_ACCEL     kvm or tcg, see vm --help
+#   KPATCH_TEST_BUILD     a kernel of test/kernel instead: the directory that "build" or "stock" printed
 
 INTEGRATION=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 TOP=$(readlink -f "$INTEGRATION/../..")
@@ -26,31 +27,50 @@ _versions()
 	apt-cache madison "$1" 2>/dev/null | cut -d '|' -f 2 | tr -d ' '
 }
 
-# newest_release BASE: the newest cloud kernel of Debian's BASE (6.1) whose exact source the archive still has.
-newest_release()
+# The version that this Debian's kernels are based on.
+_base()
 {
-	local base=$1 package version
+	if [[ -z $(_versions linux-source-6.1) && -n $(_versions linux-source-6.12) ]]; then
+		echo 6.12
+	else
+		echo 6.1
+	fi
+}
+
+# releases BASE [FLAVOUR]: the kernels of Debian's BASE (6.1), FLAVOUR cloud, rt or amd64 (all hardware), whose exact source
+# the archive still has, the newest first.
+releases()
+{
+	local base=$1 flavour=${2:-cloud} package version
+	[[ $flavour == amd64 ]] || flavour+=-amd64
 	while read -r package; do
 		for version in $(_versions "$package"); do
-			if _versions "linux-source-$base" | grep -xF -- "$version" > /dev/null; then
-				echo "${package#linux-image-}"
-				return 0
-			fi
+			! _versions "linux-source-$base" | grep -xF -- "$version" > /dev/null || echo "${package#linux-image-}"
 		done
-	done < <(apt-cache pkgnames "linux-image-$base." | grep -- '-cloud-amd64$' | sort -rV)
-	echo "no linux-image-$base.*-cloud-amd64 with its source in apt; set KPATCH_TEST_RELEASE" >&2
-	return 1
+	done < <(apt-cache pkgnames "linux-image-$base." | grep -xE -- "linux-image-[^-]+(-[0-9]+)?-$flavour" | sort -rV) | uniq
+}
+
+# newest_release BASE [FLAVOUR]: the first of them.
+newest_release()
+{
+	local found
+	found=$(releases "$@")
+	[[ -n $found ]] || { echo "no linux-image-$1.*-${2:-cloud} with its source in apt; set KPATCH_TEST_RELEASE" >&2; return 1; }
+	echo "${found%%$'\n'*}"
 }
 
 # Sets KPATCH_TEST_RELEASE. The answer is the same for all tests of a run.
 need_release()
 {
 	local memo=${BATS_RUN_TMPDIR:-/nonexistent}/release
+	if [[ -n ${KPATCH_TEST_BUILD:-} ]]; then
+		KPATCH_TEST_RELEASE=$(< "$KPATCH_TEST_BUILD/release")
+	fi
 	if [[ -z ${KPATCH_TEST_RELEASE:-} ]]; then
 		if [[ -r $memo ]]; then
 			KPATCH_TEST_RELEASE=$(< "$memo")
 		else
-			KPATCH_TEST_RELEASE=$(newest_release 6.1) || return 1
+			KPATCH_TEST_RELEASE=$(newest_release "$(_base)") || return 1
 			if [[ -d ${memo%/*} ]]; then
 				echo "$KPATCH_TEST_RELEASE" > "$memo.$$"
 				mv -f "$memo.$$" "$memo"
@@ -61,16 +81,21 @@ need_release()
 }
 
 # Sets KPATCH_TEST_KERNEL and KPATCH_TEST_MODULES. A release that was never built for gets its
-# profile by building the example.
+# profile by building a patch that fits all of them.
 need_kernel()
 {
 	local profile
+	if [[ -n ${KPATCH_TEST_BUILD:-} ]]; then
+		KPATCH_TEST_KERNEL=$KPATCH_TEST_BUILD/vmlinuz
+		KPATCH_TEST_MODULES=$KPATCH_TEST_BUILD/modules
+		need_release
+	fi
 	if [[ -z ${KPATCH_TEST_KERNEL:-} || -z ${KPATCH_TEST_MODULES:-} ]]; then
 		need_release || return 1
 		profile=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
 		if [[ ! -r $profile/vmlinuz || ! -d $profile/modules ]]; then
 			"$TOP/kpatch-build/kpatch-build" -a "$KPATCH_TEST_RELEASE" \
-				-o "$BATS_TEST_TMPDIR" "$TOP/examples/meminfo-string.patch" || return 1
+				-o "$BATS_TEST_TMPDIR" "$PATCHES/version-string.patch" || return 1
 		fi
 		: "${KPATCH_TEST_KERNEL:=$profile/vmlinuz}"
 		: "${KPATCH_TEST_MODULES:=$profile/modules}"

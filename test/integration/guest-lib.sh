@@ -152,3 +152,9 @@ patched_functions()
 {
 	(cd "/sys/kernel/livepatch/$1" && find . -mindepth 2 -maxdepth 2 -name '*,*' | sed 's,^\./,,' | sort)
 }
+
+# locks_watched: lockdep, if this kernel has it, has not switched itself off.
+locks_watched()
+{
+	[ ! -e /proc/lockdep_stats ] || expect_match "lockdep watches to the end" "debug_locks: +1$" "$(cat /proc/lockdep_stats)"
+}

@@ -60,7 +60,7 @@ diffed()
 @test "a header that many include, and an inline function that one uses" {
 	build 0 virtio --skip-cleanup virtio-header.patch
 	output_has '^headers  1 of 33 objects that see the change may differ '
-	output_has '^  changed   virtio_net: virtnet_get_drvinfo\(\)$'
+	output_has '^  changed   virtio_net: virtnet_get_drvinfo\(\): virtio_bus_name\(\) at include/linux/virtio_config.h:299 is inlined into it$'
 	[ "$(diffed)" = drivers/net/virtio_net.o ]
 }
 
@@ -89,6 +89,6 @@ diffed()
 
 @test "a new header beside a file of virt/kvm, which is compiled by another name" {
 	build 0 kvm --skip-cleanup kvm-header.patch
-	output_has '^  changed   kvm: kvm_eventfd_init\(\)$'
+	output_has '^  changed   kvm: kvm_eventfd_init\(\): virt/kvm/eventfd.c:545 changed$'
 	[ "$(diffed)" = virt/kvm/eventfd.o ]
 }

@@ -21,7 +21,7 @@ function_bytes()
 }
 
 @test "a changed string takes effect and goes away again in a kernel with IBT" {
-	build 0 ibt meminfo-ibt.patch
+	build 0 ibt "$TOP/examples/meminfo-string.patch"
 	module_sane "$ko"
 	grep -qx CONFIG_X86_KERNEL_IBT=y "$PROFILE/config"
 	# 16 bytes of padding, and the landing pad behind them; nothing of ours is to be sealed.

@@ -42,8 +42,9 @@ setup()
 	build 0 uname uname-machine.patch
 	module_sane "$ko"
 	[ "$(grep -E '^  (changed|new|replaced) ' <<< "$output" | sort)" = "$(printf '  %s\n' \
-		'changed   vmlinux: __ia32_sys_newuname()' 'changed   vmlinux: __x64_sys_newuname()' \
-		'replaced  vmlinux: __do_sys_newuname() with its callers')" ]
+		'changed   vmlinux: __ia32_sys_newuname(): it calls __do_sys_newuname(), which changed and which ftrace cannot redirect' \
+		'changed   vmlinux: __x64_sys_newuname(): it calls __do_sys_newuname(), which changed and which ftrace cannot redirect' \
+		'replaced  vmlinux: __do_sys_newuname(): kernel/sys.c:1305 changed')" ]
 	guest_script <<-'EOF'
 		expect before x86_64 "$(uname -m)"
 		load livepatch_uname
@@ -59,7 +60,7 @@ setup()
 	build 0 killable sched-killable.patch
 	module_sane "$ko"
 	# The situation: in the kernel both lie in .sched.text.
-	[ "$(grep -E '^  (changed|new|replaced) ' <<< "$output")" = '  changed   vmlinux: schedule_timeout_killable()' ]
+	[ "$(grep -E '^  (changed|new|replaced) ' <<< "$output")" = '  changed   vmlinux: schedule_timeout_killable(): kernel/time/timer.c:2195 changed' ]
 	guest_script <<-'EOF'
 		# The module loader refuses a relocated field that is not zero.
 		load livepatch_killable
@@ -74,5 +75,5 @@ setup()
 @test "one changed function of a file is one registered function" {
 	build 0 fork fork-flag.patch
 	module_sane "$ko"
-	[ "$(grep -E '^  (changed|new|replaced) ' <<< "$output")" = '  changed   vmlinux: copy_process()' ]
+	[ "$(grep -E '^  (changed|new|replaced) ' <<< "$output")" = '  changed   vmlinux: copy_process(): kernel/fork.c:2122 changed' ]
 }

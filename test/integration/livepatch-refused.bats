@@ -65,4 +65,7 @@ kpatch-build: refused: arch/x86/entry/vdso/vdso32/vclock_gettime.o: $rest" ]
 	refuses pagemap-member.patch 'create-diff-object: refused: fs/proc/task_mmu\.c: struct pagemapread changes \(new member stop \("_Bool"\), 24 bytes instead of 24\), and objects in memory have the old layout; keep what is new in a shadow field \(man kpatch-shadow\.h\), or say --allow-layout='\''struct pagemapread'\'' if no object outlives a call'
 	build 0 member --allow-layout 'struct pagemapread' pagemap-member.patch
 	[ "$(modinfo -F kpatch_layout "$ko")" = 'struct pagemapread' ]
+	output_has '^  layout    vmlinux: struct pagemapread changes, which the author allows$'
+	build 0 allowed pagemap-allowed.patch
+	[ "$(modinfo -F kpatch_layout "$ko")" = 'struct pagemapread' ]
 }

@@ -95,6 +95,59 @@ setup()
 		--module "${ko%/*}/fake-named.ko" --module "${ko%/*}/fake-abi.ko" --append slub_debug=FZPU
 }
 
+@test "who disagrees about anything else may not join either, and a forced transition destroys nothing" {
+	test_module_as fake-a shadow-fake
+	test_module_as fake-version shadow-fake --flags "-DFAKE_VERSION=3"
+	test_module_as fake-align shadow-fake --flags "-DFAKE_ALIGN=32"
+	test_module_as fake-forced shadow-fake --flags "-DFAKE_FORCED"
+	cp -r "${SHADOW_CORE:-$TOP/kmod/core}" "$BATS_TEST_TMPDIR/larger"
+	# The same ABI, by mistake: the structures say so.
+	sed -i 's/^\tu64 view_id;/&\n\tu64 more;/' "$BATS_TEST_TMPDIR/larger/shadow-store.h"
+	test_module_as fake-larger shadow-fake --core "$BATS_TEST_TMPDIR/larger"
+	test_module shadow-squatter
+	guest_script <<-'EOF'
+		view=/sys/kernel/debug/kpatch-shadow
+		tell() { echo "$2" > "/sys/module/fake_$1/parameters/do"; }
+		told() { cat "/sys/module/fake_$1/parameters/do"; }
+		refused() {
+			if insmod "/modules/fake_$1.ko" 2>/dev/null; then fail "fake_$1 was loaded"; fi
+			dmesg | grep "fake_$1: " | tail -n 1 | sed 's/^[^:]*: *//'
+		}
+		load shadow_squatter
+		expect_match "no store" '^fake_a: something else than a store of shadow variables is kept under id 6b7061746368$' "$(refused a)"
+		unload shadow_squatter
+		load fake_a
+		tell a enable
+		tell a "make 5"
+		expect "version" "fake_version: field parent.field has version 3, but 0 in fake_a; give the changed field a new name" "$(refused version)"
+		expect_match "alignment" '^fake_align: field parent.field has 8 bytes \(aligned to 32\), but 8 \(aligned to 8\) in fake_a; give' "$(refused align)"
+		expect_match "structures" '^fake_larger: .* of ABI ([0-9]+) \([0-9, ]+ bytes\), this one.s is \1 ' "$(refused larger)"
+		tell a disable
+		unload fake_a
+
+		load fake_forced
+		tell forced enable
+		tell forced "make 5"
+		tell forced "undeclared 2"
+		tell forced disable
+		expect "nothing is destroyed" "made 2, 0 destructor calls 7" "$(told forced) $(cat $view/variables)"
+		expect_match "which is said" "fake_forced: its transition was forced, so that tasks may still use its shadow variables: they are kept" "$(dmesg)"
+	EOF
+	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-version.ko" --module "${ko%/*}/fake-align.ko" \
+		--module "${ko%/*}/fake-forced.ko" --module "${ko%/*}/fake-larger.ko" --module "$ko" --append slub_debug=FZPU
+}
+
+@test "a look-up that has begun sees the store to its end" {
+	test_module shadow-late
+	guest_script <<-'EOF'
+		load shadow_late
+		expect_match "no failure" "shadow test: late, 0 failures" "$(dmesg)"
+		expect "no store any more" "" "$(ls -d /sys/kernel/debug/kpatch-shadow 2>/dev/null || true)"
+		unload shadow_late
+	EOF
+	boot --module "$ko" --append slub_debug=FZPU
+}
+
 @test "all calls at once, in threads and interrupts, while modules join and leave" {
 	test_module_as core-a shadow-core
 	test_module_as core-b shadow-core
@@ -124,11 +177,12 @@ setup()
 		rmmod shadow_stress
 		expect_match "no failure" "shadow test: [0-9]+ calls, .* 0 failures" "$(dmesg)"
 		expect_no_match "no wrong variable" "not true" "$(dmesg)"
+		locks_watched
 		echo "$((cycles * 6)) cycles; $(dmesg | sed -n 's/.*shadow test: //p')"
 	EOF
 	sed -i "s/^cycles=.*/cycles=${SHADOW_CYCLES:-10}/" "$BATS_TEST_TMPDIR/guest.sh"
 	run boot --module "${ko%/*}/core-a.ko" --module "${ko%/*}/core-b.ko" --module "$ko" \
-		--append slub_debug=FZPU --timeout "${SHADOW_TIMEOUT:-180}"
+		--append slub_debug=FZPU --timeout "${SHADOW_TIMEOUT:-600}"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ -z "${SHADOW_CYCLES:-}" ] || echo "# $output" >&3

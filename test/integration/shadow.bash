@@ -13,7 +13,7 @@ test_module()
 	need_release
 	ko=$BATS_TEST_TMPDIR/$name.ko
 	[[ -z ${SHADOW_CORE:-} ]] || options+=(--core "$SHADOW_CORE")
-	"$INTEGRATION/kmod-build" "${options[@]}" "$@" "$KPATCH_TEST_RELEASE" "$ko" "$INTEGRATION/shadow/$name.c" 3>&-
+	"$INTEGRATION/kmod-build" "${options[@]}" "$@" "${KPATCH_TEST_BUILD:-$KPATCH_TEST_RELEASE}" "$ko" "$INTEGRATION/shadow/$name.c" 3>&-
 }
 
 # boot_dirty COUNT REGEXP...: boot, but the kernel log must have COUNT warnings, each of which is
@@ -43,5 +43,5 @@ test_module_as()
 	need_release
 	ko=$BATS_TEST_TMPDIR/$name.ko
 	[[ -z ${SHADOW_CORE:-} || $* == *--core* ]] || options+=(--core "$SHADOW_CORE")
-	"$INTEGRATION/kmod-build" "${options[@]}" "$@" "$KPATCH_TEST_RELEASE" "$ko" "$INTEGRATION/shadow/$source.c" 3>&-
+	"$INTEGRATION/kmod-build" "${options[@]}" "$@" "${KPATCH_TEST_BUILD:-$KPATCH_TEST_RELEASE}" "$ko" "$INTEGRATION/shadow/$source.c" 3>&-
 }

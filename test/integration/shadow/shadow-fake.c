@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A livepatch that patches nothing and is enabled and disabled by what is written to the parameter
- * "do", as often as the test likes; "join" only when it is loaded. -DFAKE_SIZE, -DFAKE_REPLACE and
- * -DFAKE_NAME say what it declares.
+ * "do", as often as the test likes; "join" only when it is loaded. -DFAKE_... say what it declares, and how it
+ * comes and goes.
  */
 #include "fake.h"
 
 #ifndef FAKE_SIZE
 #define FAKE_SIZE 8
+#endif
+#ifndef FAKE_ALIGN
+#define FAKE_ALIGN 8
+#endif
+#ifndef FAKE_VERSION
+#define FAKE_VERSION 0
 #endif
 #ifndef FAKE_NAME
 #define FAKE_NAME "parent.field"
@@ -23,7 +29,8 @@ static void field_dtor(void *obj, void *data)
 
 static const struct kpatch_shadow_field fields[] = {
 	{
-		.name = FAKE_NAME, .id = FIELD_ID, .size = FAKE_SIZE, .align = 8, .dtor = field_dtor,
+		.name = FAKE_NAME, .id = FIELD_ID, .size = FAKE_SIZE, .align = FAKE_ALIGN,
+		.version = FAKE_VERSION, .dtor = field_dtor,
 	},
 #ifdef FAKE_SECOND
 	{
@@ -32,12 +39,19 @@ static const struct kpatch_shadow_field fields[] = {
 #endif
 };
 
+#ifdef FAKE_FORCED
+static struct klp_patch forced_patch = { .forced = true };
+#endif
+
 static const struct kpatch_shadow_user fake_user = {
 	.name = KBUILD_MODNAME,
 	.fields = fields,
 	.nfields = ARRAY_SIZE(fields),
 #ifdef FAKE_REPLACE
 	.replace = true,
+#endif
+#ifdef FAKE_FORCED
+	.patch = &forced_patch,
 #endif
 };
 
