@@ -105,6 +105,7 @@ patch_failed()
 			[[ -z ${already[$i]:-} ]] ||
 				note "${PATCH_TITLES[i]}: ${already[$i]}; nothing is to be done"
 		done
+		said
 		exit "$EXIT_UNCHANGED"
 	fi
 	if [[ -n ${already[$number]:-} ]]; then

@@ -39,8 +39,7 @@ compile_objects()
 	fi
 	if ((${#OBJECTS[@]} == 0)); then
 		stage_end "no object changed"
-		note "the patch changes nothing in the compiled code"
-		exit "$EXIT_UNCHANGED"
+		unchanged "the patch changes nothing in the compiled code"
 	fi
 	stage_end "${#OBJECTS[@]} $(plural "${#OBJECTS[@]}" object), original and patched"
 }
@@ -284,7 +283,7 @@ compile_now()
 	# Warnings: of the patch, if it is the patched file that has them.
 	if [[ $side == patched && -s $text ]]; then
 		message '' note: "$object: the compiler says:"
-		sed "s|$WORKDIR/tree-$side/||g" "$text" >&2
+		sed "s|$WORKDIR/tree-$side/||g" "$text" >&"$STDERR"
 	fi
 	cat "$text" >>"$LOG"
 }
@@ -327,6 +326,6 @@ compile_failed()
 	if [[ $side != patched ]]; then
 		failed "$WORKDIR" "$object: does not compile even without the patch: $(grep -m 1 -E 'error|Error' "$text" || head -n 1 "$text")"
 	fi
-	no_space "$WORKDIR" || head -n 40 "$text" >&2
+	no_space "$WORKDIR" || head -n 40 "$text" >&"$STDERR"
 	failed "$WORKDIR" "$object: does not compile with the patch"
 }

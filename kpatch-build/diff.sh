@@ -50,13 +50,11 @@ diff_objects()
 	fi
 	if ((${#DIFFED[@]} == 0)); then
 		stage_end "no object changed"
-		note "the patch changes nothing in the compiled code"
-		exit "$EXIT_UNCHANGED"
+		unchanged "the patch changes nothing in the compiled code"
 	fi
 	if ! reports | awk -F '\t' '$1 == "function" || $1 == "callback" { found = 1 } END { exit !found }'; then
 		stage_end "no function changed"
-		note "the patch only adds code, and nothing in the running kernel would call it"
-		exit "$EXIT_UNCHANGED"
+		unchanged "the patch only adds code, and nothing in the running kernel would call it"
 	fi
 	added_check
 	unused_layouts
@@ -294,10 +292,10 @@ diff_one()
 	cat "$text" >>"$LOG"
 	findings_of create-diff-object "$object" "$WORKDIR/diff/$1/$2.findings"
 	if ((code != 0 && code != 3)) || ((DEBUG)); then
-		messages_show "$text" >&2
+		messages_show "$text" >&"$STDERR"
 		((code == 0 || code == 3)) || said
 	else
-		grep -E '^[^ ]+: warning: |: new static variable, ' "$text" >&2 || true
+		grep -E '^[^ ]+: warning: |: new static variable, ' "$text" >&"$STDERR" || true
 	fi
 	if ((code == 2)); then
 		weak_hint "$text" "${OBJ_SOURCE[$object]}" "$target"

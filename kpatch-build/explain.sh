@@ -22,11 +22,11 @@ explain_functions()
 				shown=1
 			elif ((code == EXIT_PIPE)); then
 				exit "$code"	# who reads it, head perhaps, has seen enough
-			elif grep -E '() has no code of its own, ' "$WORKDIR/explain.messages" >&2; then
+			elif grep -E '() has no code of its own, ' "$WORKDIR/explain.messages" >&"$STDERR"; then
 				shown=1 status=$EXIT_ERROR
 				said
 			elif ! grep -qE ': has no function ' "$WORKDIR/explain.messages"; then
-				cat "$WORKDIR/explain.messages" >&2
+				cat "$WORKDIR/explain.messages" >&"$STDERR"
 				said
 				exit "$EXIT_ERROR"
 			fi

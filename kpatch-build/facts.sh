@@ -47,7 +47,7 @@ facts_check()
 	[[ $HTML != - ]] || usage_error "--html -: must be a file"
 	if [[ $JSON == - ]]; then
 		# What people read goes where messages go.
-		exec {REPORT_FD}>&1 1>&2
+		exec {REPORT_FD}>&1 1>&"$STDERR"
 	fi
 	if facts_wanted; then
 		TIMED=1
@@ -230,7 +230,7 @@ facts_report()
 	local form=$1 file=$2 tmp said=0
 	shift 2
 	if [[ $file == - ]]; then
-		"$(tool kpatch-report)" "$form" "$@" >&"$REPORT_FD"
+		"$(tool kpatch-report)" "$form" "$@" 1>&"$REPORT_FD" 2>&"$STDERR"
 		return $?	# without it, the status from before the trap in which this runs
 	fi
 	[[ $file == */* ]] || file=./$file
@@ -239,7 +239,7 @@ facts_report()
 		tmp=$WORKDIR/report.$form
 	fi
 	if { : >"$tmp"; } 2>/dev/null; then
-		if ! "$(tool kpatch-report)" "$form" "$@" >"$tmp"; then
+		if ! "$(tool kpatch-report)" "$form" "$@" >"$tmp" 2>&"$STDERR"; then
 			said=1
 		elif { report_put "$tmp" "$file"; } 2>/dev/null; then
 			return 0

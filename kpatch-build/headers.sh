@@ -42,8 +42,7 @@ headers_select()
 	plan_read objects "$WORKDIR/affected"
 	stage_end "$affected of $seen $(plural "$seen" object) that see the change may differ"
 	if ((${#OBJECTS[@]} == 0)); then
-		note "the patch changes nothing in the compiled code"
-		exit "$EXIT_UNCHANGED"
+		unchanged "the patch changes nothing in the compiled code"
 	fi
 }
 

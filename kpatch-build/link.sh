@@ -90,7 +90,7 @@ link_step()
 link_failed()
 {
 	clear_line
-	no_space "$WORKDIR" || tail -n +"$((LOG_LINES + 1))" "$LOG" | grep -vE '^\+ ' | head -n 20 >&2 || true
+	no_space "$WORKDIR" || tail -n +"$((LOG_LINES + 1))" "$LOG" | grep -vE '^\+ ' | head -n 20 >&"$STDERR" || true
 	failed "$WORKDIR" "$MODNAME: $1 failed"
 }
 
@@ -139,7 +139,7 @@ own_failed()
 {
 	cat "$2" >>"$LOG"
 	clear_line
-	head -n 20 "$2" >&2
+	head -n 20 "$2" >&"$STDERR"
 	failed "$WORKDIR" "$MODNAME: $1 failed"
 }
 
@@ -246,7 +246,7 @@ link_final()
 	findings_of create-klp-module - "$dir/findings"
 	if ((code != 0 || DEBUG)); then
 		clear_line
-		cat "$dir/messages" >&2
+		cat "$dir/messages" >&"$STDERR"
 	fi
 	((code == 0)) || { ((code == 2)) && exit 2; failed "$WORKDIR" "$MODNAME: create-klp-module failed"; }
 }

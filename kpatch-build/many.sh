@@ -96,7 +96,7 @@ many_driver()
 many_show()
 {
 	trap '' TERM
-	tee "$WORKDIR/many/$1/said" | sed -u "s|^|$1: |" >&2
+	tee "$WORKDIR/many/$1/said" | sed -u "s|^|$1: |" >&"$STDERR"
 }
 
 many_status()

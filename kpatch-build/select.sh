@@ -30,8 +30,7 @@ select_objects()
 		plan_read sources "$WORKDIR/sources"
 	elif ((!REFUSED)); then
 		stage_end "nothing to compile"
-		note "the patch changes nothing that is compiled"
-		exit "$EXIT_UNCHANGED"
+		unchanged "the patch changes nothing that is compiled"
 	fi
 	((!REFUSED)) || exit "$EXIT_REFUSED"
 	patches_apply
@@ -41,8 +40,7 @@ select_objects()
 	headers=$(wc -l <"$WORKDIR/seeds")
 	if ((headers + ${#OBJECTS[@]} == 0)); then
 		stage_end "nothing to compile"
-		note "the patch changes nothing that is compiled"
-		exit "$EXIT_UNCHANGED"
+		unchanged "the patch changes nothing that is compiled"
 	elif ((headers)); then
 		stage_end "${#OBJECTS[@]} $(plural ${#OBJECTS[@]} object), $headers $(plural "$headers" header)"
 	elif ((${#OBJECTS[@]} == 1)); then

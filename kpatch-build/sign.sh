@@ -146,7 +146,7 @@ sign_step()
 	sign_hide <"$text" >>"$LOG"
 	clear_line
 	# OpenSSL 3.0 crashes behind its message, if there is no such key or PIN.
-	sign_hide <"$text" | grep -v ' Segmentation fault ' | head -n 20 >&2 || true
+	sign_hide <"$text" | grep -v ' Segmentation fault ' | head -n 20 >&"$STDERR" || true
 	failed "$WORKDIR" "$MODNAME: signing with $SIGN_SHOWN failed$hint"
 }
 

@@ -101,5 +101,5 @@ timings_report()
 				line("  all", wall, cpu)
 			if (rest)
 				line("  " rest " more", wall_rest, cpu_rest)
-		}' >&2
+		}' >&"$STDERR"
 }

@@ -11,6 +11,7 @@ readonly EXIT_PIPE=$((128 + 13))	# killed by SIGPIPE
 
 WORKDIR=			# temporary directory of this run
 LOG=				# log of this run, in WORKDIR until it is needed
+STDERR=2			# what the user reads; whatever else writes to standard error, of a full disk say, is for the log
 LOG_KEPT=			# where the log goes when the run fails
 KEEP_WORKDIR=0			# --skip-cleanup
 DEBUG=0				# --debug
@@ -39,7 +40,7 @@ ui_init()
 clear_line()
 {
 	if ((LIVE)); then
-		printf '\r\e[K' >&2
+		printf '\r\e[K' >&"$STDERR"
 	fi
 }
 
@@ -56,7 +57,7 @@ message()
 	local colour=$1 kind=$2
 	shift 2
 	clear_line
-	printf '%s: %s%s%s %s\n' "$PROGRAM" "$colour" "$kind" "$PLAIN" "$*" >&2
+	printf '%s: %s%s%s %s\n' "$PROGRAM" "$colour" "$kind" "$PLAIN" "$*" >&"$STDERR"
 	log "$kind $*"
 	finding "${kind%:}" "$*"
 }
@@ -66,7 +67,7 @@ warning() { message "$YELLOW" warning: "$@"; }
 error()   { message "$RED" error: "$@"; said; }
 refused() { message "$RED" refused: "$@"; said; }
 
-# Remembers, for subshells too, that the user knows why the program fails.
+# Remembers, for subshells too, that the user knows why the program does not make a module.
 said()
 {
 	if [[ -n $WORKDIR && -d $WORKDIR ]]; then
@@ -78,10 +79,13 @@ said()
 die()    { error "$@"; exit "$EXIT_ERROR"; }
 refuse() { refused "$@"; exit "$EXIT_REFUSED"; }
 
+# The end of a run that found nothing to do.
+unchanged() { note "$@"; said; exit "$EXIT_UNCHANGED"; }
+
 usage_error()
 {
 	error "$@"
-	printf "Try '%s --help'.\n" "$PROGRAM" >&2
+	printf "Try '%s --help'.\n" "$PROGRAM" >&"$STDERR"
 	exit "$EXIT_ERROR"
 }
 
@@ -99,7 +103,7 @@ stage_begin()
 stage_doing()
 {
 	if ((LIVE)); then
-		printf '\r\e[K%s%-8s%s %s' "$BOLD" "$STAGE" "$PLAIN" "$*" >&2
+		printf '\r\e[K%s%-8s%s %s' "$BOLD" "$STAGE" "$PLAIN" "$*" >&"$STDERR"
 	fi
 	log "--- $*"
 }
@@ -110,7 +114,7 @@ stage_end()
 	tenths=$(((now - STAGE_BEGAN) / 100000))
 	clear_line
 	printf '%s%-8s%s %-56s %4d.%d s\n' "$BOLD" "$STAGE" "$PLAIN" "$*" \
-		$((tenths / 10)) $((tenths % 10)) >&2
+		$((tenths / 10)) $((tenths % 10)) >&"$STDERR"
 	log "$STAGE: $*"
 }
 
@@ -137,15 +141,13 @@ job_logged()
 ui_signal()
 {
 	trap '' INT TERM HUP
-	# What waits for a job may have sent the messages of the job, and so these, to the log.
-	exec 2>&"$STDERR"
 	if [[ -n $RUN_PID ]]; then
 		kill -TERM -- "-$RUN_PID" 2>/dev/null || kill -TERM "$RUN_PID" 2>/dev/null || true
 		wait "$RUN_PID" 2>/dev/null || true
 		RUN_PID=
 	fi
 	clear_line
-	printf '%s: interrupted\n' "$PROGRAM" >&2
+	printf '%s: interrupted\n' "$PROGRAM" >&"$STDERR"
 	exit "$1"
 }
 
@@ -161,14 +163,18 @@ ui_exit()
 	[[ -n $WORKDIR ]] || exit "$status"
 	slot_give
 	timings_report
-	if ((status == EXIT_ERROR || (status > EXIT_UNCHANGED && status < 128))) && [[ ! -e $WORKDIR/said ]]; then
+	# A step that failed unawares may have any status.
+	if ((status > 0 && status < 128)) && [[ ! -e $WORKDIR/said ]]; then
 		! no_space "$WORKDIR" || no_room "$WORKDIR"
-		[[ -e $WORKDIR/said || -e $WORKDIR/full ]] || error "internal error in stage ${STAGE:-1} (status $status)"
+		if [[ ! -e $WORKDIR/said && ! -e $WORKDIR/full ]]; then
+			tail -n 5 "$LOG" >&"$STDERR" || true
+			error "internal error in stage ${STAGE:-1} (status $status)"
+		fi
 		status=$EXIT_ERROR
 	fi
 	if ((status == EXIT_ERROR)) && [[ -s $LOG ]]; then
 		if mkdir -p "${LOG_KEPT%/*}" 2>/dev/null && cp "$LOG" "$LOG_KEPT" 2>/dev/null; then
-			printf '%s: the log is %s\n' "$PROGRAM" "$LOG_KEPT" >&2
+			printf '%s: the log is %s\n' "$PROGRAM" "$LOG_KEPT" >&"$STDERR"
 		fi
 	fi
 	if ((status < 128)); then
@@ -178,7 +184,7 @@ ui_exit()
 	if ((KEEP_WORKDIR)); then
 		# Not to be taken for what a run that was killed has left.
 		rm -f "$WORKDIR/lock"
-		printf '%s: temporary files are kept in %s\n' "$PROGRAM" "$WORKDIR" >&2
+		printf '%s: temporary files are kept in %s\n' "$PROGRAM" "$WORKDIR" >&"$STDERR"
 	else
 		remove_tree "$WORKDIR"
 	fi
@@ -210,7 +216,7 @@ workdir_create()
 	WORKDIR=$base/kpatch-build.${new##*.}
 	mv -T "$new" "$WORKDIR"
 	LOG=$WORKDIR/log
-	: >"$LOG"
+	exec 2>>"$LOG"
 }
 
 # existing PATH: the deepest directory of it that is there.

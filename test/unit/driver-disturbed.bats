@@ -158,6 +158,26 @@ killed()
 	[ "$n" -gt 100 ]
 }
 
+@test "no room for temporary files from each command on" {
+	local n=0
+	prepared
+	while :; do
+		n=$((n + ${KPATCH_EACH:-9}))
+		small 5m tmp
+		rm -rf cache/kpatch/objects
+		disturbed "$n" fill
+		[ -e "$WHOLE/hooks/reached" ] || break
+		rm -f tmp/ballast
+		if [ "$status" -ne 0 ]; then
+			full_workdir || { echo "from command $n on, $(<"$WHOLE/hooks/reached")"; return 1; }
+		fi
+		umount tmp
+		next_works
+	done
+	[ "$status" -eq 0 ]
+	[ "$n" -gt 50 ]
+}
+
 @test "of a driver that was killed alone, what it has started ends by itself and disturbs nobody" {
 	local pid i
 	prepared
@@ -221,6 +241,14 @@ full()
 	[ -z "$(find tmp -mindepth 1)" ]
 }
 
+# full_workdir: of the directory that the driver made for itself.
+full_workdir()
+{
+	local dir
+	dir=$(sed -n 's|^kpatch-build: error: \([^:]*/kpatch-build\.[A-Za-z0-9]*\): no space.*|\1|p' <<<"$output")
+	full "$dir"
+}
+
 teardown()
 {
 	local dir
@@ -248,7 +276,7 @@ teardown()
 }
 
 @test "no room for temporary files, and none for the module" {
-	local size at dir
+	local size at
 	prepared
 	for size in 4k 40k 1000k; do
 		small "$size" tmp
@@ -263,8 +291,7 @@ teardown()
 		disturbed "$at" fill
 		[ -e "$WHOLE/hooks/reached" ]
 		rm -f tmp/ballast
-		dir=$(sed -n 's|^kpatch-build: error: \([^:]*/kpatch-build\.[A-Za-z0-9]*\): no space.*|\1|p' <<<"$output")
-		full "$dir" || { echo "at $at"; return 1; }
+		full_workdir || { echo "at $at"; return 1; }
 		umount tmp
 		next_works
 	done
