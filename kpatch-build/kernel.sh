@@ -104,9 +104,15 @@ readonly OWN_TOOLS=(bison:bison flex:flex bc:bc)
 # kernel_tools_check COMMAND:PACKAGE...: these, and those that all preparing and building calls.
 kernel_tools_check()
 {
+	programs_check make:make ld:binutils nm:binutils objcopy:binutils patch:patch filterdiff:patchutils \
+		perl:perl-base flock:util-linux /sbin/modinfo:kmod "$@"
+}
+
+# programs_check COMMAND:PACKAGE...: whether these are there.
+programs_check()
+{
 	local pair missing=()
-	for pair in make:make ld:binutils nm:binutils objcopy:binutils patch:patch filterdiff:patchutils \
-		perl:perl-base flock:util-linux /sbin/modinfo:kmod "$@"; do
+	for pair; do
 		command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 	done
 	if ((${#missing[@]})); then

@@ -37,7 +37,7 @@ sign_check()
 		return 0
 	fi
 	SIGN_SHOWN=$(sign_hide <<<"$SIGN_KEY")
-	command -v openssl >/dev/null || die "programs are missing; install them: apt-get install openssl"
+	programs_check openssl:openssl
 	if sign_token; then
 		[[ -n $SIGN_CERT ]] ||
 			usage_error "--sign-key $SIGN_SHOWN: needs the certificate that belongs to it, with --sign-cert"
