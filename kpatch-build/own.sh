@@ -155,10 +155,8 @@ own_complete()
 # own_locate: what kernel_locate finds in packages.
 own_locate()
 {
-	local dir=$WORKDIR/own
 	stage_doing "$OWN_SOURCE"
 	KERNEL_VERSION=-
-	mkdir -p "$dir" "$dir/headers"
 	K_IMAGE=$OWN_VMLINUX
 	K_CONFIG=$OWN_CONFIG
 }
@@ -225,8 +223,7 @@ own_prepare()
 	stage_doing "generating headers and build tools"
 	{ cp "$OWN_CONFIG" "$src/.config" && chmod u+w "$src/.config"; } 2>>"$LOG" || profile_failed "$OWN_CONFIG: cannot be copied"
 	own_make olddefconfig || profile_failed "$OWN_CONFIG: is no configuration of $OWN_SOURCE: $(own_reason)"
-	differ=$(diff <(config_lines "$OWN_CONFIG") <(config_lines "$src/.config") | sed -n 's/^[<>] //p' | grep -vE "$versions" |
-		sed 's/=.*//' | sort -u) || true
+	differ=$(config_differences "$OWN_CONFIG" "$src/.config" "$versions")
 	if [[ -n $differ ]]; then
 		n=$(wc -l <<<"$differ")
 		names=$(head -n 8 <<<"$differ" | paste -s -d ' ')

@@ -204,10 +204,9 @@ profile_config_check()
 {
 	local differ
 	local harmless='^CONFIG_(BUILD_SALT|MODULE_SIG_ALL|MODULE_SIG_KEY|SYSTEM_TRUSTED_KEYS)='
-	differ=$(diff <(config_lines "$K_HEADERS/.config") <(config_lines "$K_CONFIG") |
-		sed -n 's/^[<>] //p' | grep -vE "$harmless" | sed 's/=.*//' | sort -u | tr '\n' ' ') || true
+	differ=$(config_differences "$K_HEADERS/.config" "$K_CONFIG" "$harmless")
 	[[ -z $differ ]] ||
-		die "linux-headers-$RELEASE was made with another configuration than linux-image-$RELEASE: ${differ% }; install both in the same version"
+		die "linux-headers-$RELEASE was made with another configuration than linux-image-$RELEASE: ${differ//$'\n'/ }; install both in the same version"
 	config_check
 }
 
@@ -225,6 +224,12 @@ config_check()
 	done
 	! grep -qx CONFIG_KASAN=y "$K_CONFIG" ||
 		refuse "$RELEASE: its configuration has CONFIG_KASAN, which gives each object functions and tables of its variables that no livepatch can replace; try the patch on a kernel without it"
+}
+
+# config_differences A B HARMLESS: the options that differ, but those whose lines match HARMLESS.
+config_differences()
+{
+	diff <(config_lines "$1") <(config_lines "$2") | sed -n 's/^[<>] //p' | grep -vE "$3" | sed 's/=.*//' | sort -u || true
 }
 
 config_lines()
