@@ -234,12 +234,12 @@ package_depends()
 	dpkg-deb -f "$PACKAGE_DIR/$1_$KERNEL_VERSION.deb" Depends | tr ',|' '\n' | sed -nE 's/^ *([^ (]+).*/\1/p'
 }
 
-# package_unpack PACKAGE ROOT: gets it and unpacks it.
+# package_unpack PACKAGE ROOT [VERSION]: gets it, of the kernel's version if none is given, and unpacks it.
 package_unpack()
 {
-	package_get "$1" "$KERNEL_VERSION"
-	dpkg-deb -x "$PACKAGE_FILE" "$2" >>"$LOG" 2>&1 ||
-		failed "$WORKDIR" "$PACKAGE_FILE: cannot be unpacked; delete it and run again"
+	package_get "$1" "${3:-$KERNEL_VERSION}"
+	job_logged dpkg-deb -x "$PACKAGE_FILE" "$2" ||
+		failed "$2" "$PACKAGE_FILE: cannot be unpacked; delete it and run again"
 }
 
 # package_get PACKAGE VERSION: sets PACKAGE_FILE. A file gets its name in the cache only after

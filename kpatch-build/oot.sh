@@ -68,11 +68,7 @@ oot_profile_get()
 # oot_base: sets base to the release's profile, or to what the packages have without the source.
 oot_base()
 {
-	PROFILE=$CACHE/profiles/$PROFILE_NAME
-	mkdir -p "$CACHE/profiles" 2>>"$LOG" ||
-		failed "$CACHE" "$CACHE/profiles: cannot be created; set XDG_CACHE_HOME to a writable directory"
-	exec {PROFILE_LOCK}<>"$CACHE/profiles/.$PROFILE_NAME.lock"
-	profile_lock -s
+	profile_open
 	base=$PROFILE
 	if ! profile_complete; then
 		base=$WORKDIR/headers

@@ -28,11 +28,7 @@ profile_get()
 {
 	stage_begin kernel "$RELEASE"
 	own_state_get
-	PROFILE=$CACHE/profiles/$PROFILE_NAME
-	mkdir -p "$CACHE/profiles" 2>>"$LOG" ||
-		failed "$CACHE" "$CACHE/profiles: cannot be created; set XDG_CACHE_HOME to a writable directory"
-	profile_lock_open "$CACHE/profiles/.$PROFILE_NAME.lock"
-	profile_lock -s
+	profile_open
 	# The time of the last use, for "kpatch-build cache".
 	touch -c "$CACHE/profiles/.$PROFILE_NAME.lock" 2>>"$LOG" || true
 	if ! profile_complete; then
@@ -52,6 +48,16 @@ profile_get()
 	kernel_running_check
 	stage_end "$RELEASE, $(kernel_origin)"
 	compiler_again
+}
+
+# profile_open: sets PROFILE, and takes its lock, shared.
+profile_open()
+{
+	PROFILE=$CACHE/profiles/$PROFILE_NAME
+	mkdir -p "$CACHE/profiles" 2>>"$LOG" ||
+		failed "$CACHE" "$CACHE/profiles: cannot be created; set XDG_CACHE_HOME to a writable directory"
+	profile_lock_open "$CACHE/profiles/.$PROFILE_NAME.lock"
+	profile_lock -s
 }
 
 # profile_lock_open FILE: in the cache of another user, or one that is read-only, it can only be read. If it cannot be made

@@ -46,13 +46,6 @@ kernel_done()
 	mv "$1.new" "$1"
 }
 
-# kernel_package PACKAGE VERSION TO
-kernel_package()
-{
-	package_get "$1" "$2"
-	job_logged dpkg-deb -x "$PACKAGE_FILE" "$3" || failed "$3" "$PACKAGE_FILE: cannot be unpacked; delete it and run again"
-}
-
 # source_get BASE VERSION: sets SOURCE_DIR, the unpacked source of linux-source-BASE (6.1), not to be written to.
 source_get()
 {
@@ -61,7 +54,7 @@ source_get()
 	SOURCE_DIR=$KERNELS/source-$2
 	kernel_lock "$SOURCE_DIR" || { exec {KERNEL_LOCK}>&-; return 0; }
 	note "unpacking linux-source-$1 $2"
-	kernel_package "linux-source-$1" "$2" "$WORKDIR"
+	package_unpack "linux-source-$1" "$WORKDIR" "$2"
 	# configure reads the Kconfig files of all architectures, and one that lies beside the documentation.
 	job_logged tar -xJf "$WORKDIR/usr/src/linux-source-$1.tar.xz" -C "$SOURCE_DIR.new" --strip-components=1 \
 		--no-same-owner --anchored --wildcards --exclude='*/Documentation/*/*' --exclude='*/tools/testing' \
