@@ -289,11 +289,17 @@ compile_now()
 }
 
 # compile_text TREE TEXT OUT LOG: from the text that the preprocessor made of a source, if it is there. Fails if the
-# compiler says anything: of the source it may say less, and that is what counts. A launcher finds sources again.
+# compiler says anything: of the source it may say less, and that is what counts. ccache finds texts again as it finds
+# sources; of other launchers it is not known.
 compile_text()
 {
-	[[ -e $2 && -z $LAUNCH ]] && ((!KEEP_DEBUG)) || return 1
-	if plan_command "$1" "$FLAGS -c -o '$3' '$2'" "$4" && [[ ! -s $4 ]]; then
+	local launch=
+	[[ -e $2 ]] && ((!KEEP_DEBUG)) || return 1
+	if [[ -n $LAUNCH ]]; then
+		((LAUNCH_CCACHE)) && [[ "$FLAGS " == "$KERNEL_CC "* ]] || return 1
+		launch=$LAUNCH
+	fi
+	if plan_command "$1" "$launch$FLAGS -c -o '$3' '$2'" "$4" "${LAUNCH_ENV[@]}" && [[ ! -s $4 ]]; then
 		return 0
 	fi
 	: >"$4"

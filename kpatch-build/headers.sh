@@ -238,7 +238,10 @@ header_compare()
 # one takes the place: whatever is in it, it is the same for both sides.
 preprocess()
 {
-	local side=$1 out=$WORKDIR/cpp/$2 flags="$4 -I'$WORKDIR/missing'" missing i
+	local side=$1 out=$WORKDIR/cpp/$2 flags missing i
+	# With -g it would name the directory, and the text be a new one for ccache in each run.
+	flags_without_debug "$4"
+	flags="$FLAGS -I'$WORKDIR/missing'"
 	[[ $side != patched ]] || flags+=" -I'$INCLUDE'"
 	for ((i = 0; i < 5; i++)); do
 		: >"$out.log"

@@ -38,6 +38,7 @@ compiled()
 	profile_get
 	select_objects
 	kept_init
+	headers_select
 	compile_objects
 	cat "$LOG" >"$BATS_TEST_TMPDIR/log"
 )
@@ -148,6 +149,27 @@ compiled()
 	run -0 compiled --skip-cleanup --launcher ccache
 	objdump -d tmp/*/patched/fs/proc/one.o | grep -F '$0x7,%eax'
 	ccache -s | grep -E '^ *Misses: *4 '
+}
+
+@test "of a changed header ccache compiles the texts that were compared, and finds them again in the next run" {
+	command -v ccache >/dev/null || skip "needs ccache"
+	export CCACHE_DIR=$PWD/ccache
+	printf 'static inline int n(void)\n{\n\treturn 1;\n}\n' >"$PROFILE/src/include/x.h"
+	printf '#include "x.h"\nint one(void)\n{\n\treturn n();\n}\n' >"$PROFILE/src/fs/proc/one.c"
+	sed -i '/one.o/s/gcc/gcc -I.\/include -g/' "$PROFILE/plan"
+	fake_includes
+	patch_of include/x.h 's/return 1/return 6/' >fix.patch
+	run -0 compiled --skip-cleanup --launcher ccache
+	objdump -d tmp/*/patched/fs/proc/one.o | grep -F '$0x6,%eax'
+	# Whatever directory it was made in.
+	[ "$(readelf --debug-dump=info tmp/*/patched/fs/proc/one.o | sed -n 's/.*DW_AT_comp_dir.*: //p')" = . ]
+	[ "$(grep -cE "^\+ ccache gcc .*/cpp/fs/proc/one\.o\.(original|patched)\.i'$" log)" -eq 3 ]
+	ccache -s | grep -E '^ *Misses: *3 '
+	rm -r tmp/kpatch-build.* cache/kpatch/objects
+	run -0 compiled --skip-cleanup --launcher ccache
+	objdump -d tmp/*/patched/fs/proc/one.o | grep -F '$0x6,%eax'
+	ccache -s | grep -E '^ *Misses: *3 '
+	ccache -s | grep -E '^ *Hits: *3 '
 }
 
 @test "another version of the kernel's source is another one for the launcher: it may have headers in front of others" {
