@@ -19,7 +19,7 @@ file_offset()
 {
 	local address
 	address=$(awk -F '\t' -v name="$1" '$4 == name { print $2 }' \
-		"${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE/symtab")
+		"$(kernel_profile)/symtab")
 	readelf -SW "$vmlinux" | sed 's/^ *\[ *[0-9]*\]//' | while read -r name _ start offset _; do
 		[[ $name == .text ]] || continue
 		echo $((0x$address - 0x$start + 0x$offset + $2))
@@ -61,7 +61,7 @@ peek()
 	# The first call of meminfo_proc_show behind its ftrace entry: to si_meminfo.
 	offset=$(objdump -d --no-show-raw-insn "$vmlinux" --start-address="0x$(awk -F '\t' \
 		'$4 == "meminfo_proc_show" { print $2 }' \
-		"${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE/symtab")" |
+		"$(kernel_profile)/symtab")" |
 		awk '/^ *[0-9a-f]+:/ { sub(":", "", $1); if (!start) start = strtonum_hex($1)
 			if ($2 == "call" && ++n == 2) { print strtonum_hex($1) - start; exit } }
 		function strtonum_hex(s,   i, v) {

@@ -11,7 +11,7 @@ load signature
 setup()
 {
 	need_kernel
-	PROFILE=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
+	PROFILE=$(kernel_profile)
 	PATCH=$TOP/examples/meminfo-string.patch
 	HASH=$(sed -n 's/^CONFIG_MODULE_SIG_HASH="\(.*\)"$/\1/p' "$PROFILE/config")
 	cd "$BATS_TEST_TMPDIR" || return

@@ -41,22 +41,25 @@ _base()
 # the archive still has, the newest first.
 releases()
 {
-	local base=$1 flavour=${2:-cloud} package version
+	local base=$1 flavour=${2:-cloud} package version sources
+	sources=$'\n'$(_versions "linux-source-$base")$'\n'
 	[[ $flavour == amd64 ]] || flavour+=-amd64
 	while read -r package; do
 		for version in $(_versions "$package"); do
-			! _versions "linux-source-$base" | grep -xF -- "$version" > /dev/null || echo "${package#linux-image-}"
+			if [[ $sources == *$'\n'"$version"$'\n'* ]]; then
+				echo "${package#linux-image-}"
+				break
+			fi
 		done
-	done < <(apt-cache pkgnames "linux-image-$base." | grep -xE -- "linux-image-[^-]+(-[0-9]+)?-$flavour" | sort -rV) | uniq
+	done < <(apt-cache pkgnames "linux-image-$base." | grep -xE -- "linux-image-[^-]+(-[0-9]+)?-$flavour" | sort -rV)
 }
 
 # newest_release BASE [FLAVOUR]: the first of them.
 newest_release()
 {
 	local found
-	found=$(releases "$@")
-	[[ -n $found ]] || { echo "no linux-image-$1.*-${2:-cloud} with its source in apt; set KPATCH_TEST_RELEASE" >&2; return 1; }
-	echo "${found%%$'\n'*}"
+	read -r found < <(releases "$@") || { echo "no linux-image-$1.*-${2:-cloud} with its source in apt; set KPATCH_TEST_RELEASE" >&2; return 1; }
+	echo "$found"
 }
 
 # Sets KPATCH_TEST_RELEASE. The answer is the same for all tests of a run.
@@ -80,6 +83,30 @@ need_release()
 	export KPATCH_TEST_RELEASE
 }
 
+# kernel_profile: where kpatch-build keeps what it has made of the release under test.
+kernel_profile()
+{
+	printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE"
+}
+
+# source_archive BASE VERSION: the packed source of that kernel. Its package may be installed, or in kpatch-build's cache, or
+# have been removed from there.
+source_archive()
+{
+	local package=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/packages/linux-source-$1_$2.deb dir status=0
+	if [[ $(dpkg-query -W -f '${Version}' "linux-source-$1" 2> /dev/null) == "$2" ]]; then
+		cat "/usr/src/linux-source-$1.tar.xz"
+	elif [[ -e $package ]]; then
+		dpkg-deb --fsys-tarfile "$package" | tar -xO "./usr/src/linux-source-$1.tar.xz"
+	else
+		dir=$(mktemp -d)
+		(cd "$dir" && apt-get -q download "linux-source-$1=$2" >&2 &&
+			dpkg-deb --fsys-tarfile ./*.deb | tar -xO "./usr/src/linux-source-$1.tar.xz") || status=$?
+		rm -rf "$dir"
+		return "$status"
+	fi
+}
+
 # Sets KPATCH_TEST_KERNEL and KPATCH_TEST_MODULES. A release that was never built for gets its
 # profile by building a patch that fits all of them.
 need_kernel()
@@ -92,7 +119,7 @@ need_kernel()
 	fi
 	if [[ -z ${KPATCH_TEST_KERNEL:-} || -z ${KPATCH_TEST_MODULES:-} ]]; then
 		need_release || return 1
-		profile=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
+		profile=$(kernel_profile)
 		if [[ ! -r $profile/vmlinuz || ! -d $profile/modules ]]; then
 			"$TOP/kpatch-build/kpatch-build" -a "$KPATCH_TEST_RELEASE" \
 				-o "$BATS_TEST_TMPDIR" "$PATCHES/version-string.patch" || return 1
@@ -156,7 +183,8 @@ klp_relocations()
 # module_sane KO: what every livepatch module must be, whatever its patch does.
 module_sane()
 {
-	local bad profile=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
+	local bad profile
+	profile=$(kernel_profile)
 	[[ $(modinfo -F vermagic "$1") == "$KPATCH_TEST_RELEASE "* ]] || {
 		echo "vermagic: $(modinfo -F vermagic "$1")"
 		return 1

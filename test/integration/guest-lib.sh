@@ -158,3 +158,34 @@ locks_watched()
 {
 	[ ! -e /proc/lockdep_stats ] || expect_match "lockdep watches to the end" "debug_locks: +1$" "$(cat /proc/lockdep_stats)"
 }
+
+# example_rounds NAME: the livepatch of examples/meminfo-string.patch takes effect and goes away, twice.
+example_rounds()
+{
+	_original=$(_meminfo_names)
+	_patched=$(echo "$_original" | sed 's/^VmallocChunk$/VmallocChunk (patched)/')
+	[ "$_original" != "$_patched" ] || fail "this kernel shows no VmallocChunk"
+	for _round in 1 2; do
+		expect "before loading, $_round" "$_original" "$(_meminfo_names)"
+		load "$1"
+		expect "what is patched" vmlinux/meminfo_proc_show,1 "$(patched_functions "$1")"
+		expect "loaded, $_round" "$_patched" "$(_meminfo_names)"
+		disable "$1"
+		expect "disabled, $_round" "$_original" "$(_meminfo_names)"
+		unload "$1"
+		expect "unloaded, $_round" "$_original" "$(_meminfo_names)"
+	done
+}
+
+_meminfo_names()
+{
+	cut -d : -f 1 /proc/meminfo
+}
+
+# loop_autoclear: what the module loop says of a device that is attached to /tmp/disk meanwhile.
+loop_autoclear()
+{
+	losetup /dev/loop0 /tmp/disk
+	cat /sys/block/loop0/loop/autoclear
+	losetup -d /dev/loop0
+}

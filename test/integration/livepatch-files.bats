@@ -11,7 +11,7 @@ load common
 setup()
 {
 	need_kernel
-	PROFILE=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
+	PROFILE=$(kernel_profile)
 	cd "$BATS_TEST_TMPDIR" || return
 }
 

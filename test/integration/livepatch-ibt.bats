@@ -10,7 +10,7 @@ load common
 setup()
 {
 	KPATCH_TEST_RELEASE=${KPATCH_TEST_IBT_RELEASE:-$(newest_release 6.12)}
-	PROFILE=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
+	PROFILE=$(kernel_profile)
 	export KPATCH_TEST_RELEASE
 }
 
@@ -32,20 +32,7 @@ function_bytes()
 	# Each call of the new code is in the table that call depth tracking reads.
 	[ "$(readelf -rW "$ko" | awk '/^Relocation section/ { s = $3 } s ~ /\.rela\.call_sites/ && $5 == "meminfo_proc_show"' |
 		wc -l)" -gt 20 ]
-	guest_script <<-'EOT'
-		names() { cut -d : -f 1 /proc/meminfo; }
-		original=$(names)
-		patched=$(echo "$original" | sed 's/^VmallocChunk$/VmallocChunk (patched)/')
-		[ "$original" != "$patched" ] || fail "this kernel shows no VmallocChunk"
-		for round in 1 2; do
-			load livepatch_ibt
-			expect "what is patched" vmlinux/meminfo_proc_show,1 "$(patched_functions livepatch_ibt)"
-			expect "loaded, $round" "$patched" "$(names)"
-			disable livepatch_ibt
-			expect "disabled, $round" "$original" "$(names)"
-			unload livepatch_ibt
-		done
-	EOT
+	guest_script <<<"example_rounds livepatch_ibt"
 	boot --kernel "$PROFILE/vmlinuz" --modules "$PROFILE/modules" --module "$ko"
 }
 

@@ -29,30 +29,14 @@ setup()
 			printf '.klp.rela.vmlinux..text.meminfo_proc_show\t.klp.sym.vmlinux.%s,0\n' $symbol
 		done
 	)" ]
-	guest_script <<-'EOF'
-		names() { cut -d : -f 1 /proc/meminfo; }
-		original=$(names)
-		patched=$(echo "$original" | sed 's/^VmallocChunk$/VmallocChunk (patched)/')
-		[ "$original" != "$patched" ] || fail "this kernel shows no VmallocChunk"
-		for round in 1 2; do
-			expect "before loading, $round" "$original" "$(names)"
-			load livepatch_string
-			expect "what is patched" vmlinux/meminfo_proc_show,1 \
-				"$(patched_functions livepatch_string)"
-			expect "loaded, $round" "$patched" "$(names)"
-			disable livepatch_string
-			expect "disabled, $round" "$original" "$(names)"
-			unload livepatch_string
-			expect "unloaded, $round" "$original" "$(names)"
-		done
-	EOF
+	guest_script <<<"example_rounds livepatch_string"
 	boot --module "$ko"
 }
 
 @test "with --keep-debug the livepatch knows its lines, does not tell where it was made, and loads" {
 	build 0 lines --keep-debug "$TOP/examples/meminfo-string.patch"
 	module_sane "$ko"
-	source=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE/src/fs/proc/meminfo.c
+	source=$(kernel_profile)/src/fs/proc/meminfo.c
 	line=$(grep -n '^static int meminfo_proc_show(' "$source" | cut -d : -f 1)
 	# In its section it stands behind its padding, if it has any.
 	at=$(readelf -sW "$ko" | awk '$8 == "meminfo_proc_show" { print $2 }')

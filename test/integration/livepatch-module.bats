@@ -19,32 +19,27 @@ setup()
 	module_sane "$ko"
 	guest_script <<-'EOF'
 		dd if=/dev/zero of=/tmp/disk bs=64k count=16 2>/dev/null
-		attach() {
-			losetup /dev/loop0 /tmp/disk
-			cat /sys/block/loop0/loop/autoclear
-			losetup -d /dev/loop0
-		}
 		load loop
-		expect "module alone" 0 "$(attach)"
+		expect "module alone" 0 "$(loop_autoclear)"
 		load livepatch_loop
 		expect_match "what is patched" '^loop/loop_attr_[a-z_]*autoclear[a-z_]*,1$' \
 			"$(patched_functions livepatch_loop)"
-		expect "module first" no "$(attach)"
+		expect "module first" no "$(loop_autoclear)"
 		unload loop
 		expect "the livepatch stays" 1 "$(livepatch_state livepatch_loop)"
 		load loop
-		expect "module again" no "$(attach)"
+		expect "module again" no "$(loop_autoclear)"
 		disable livepatch_loop
-		expect "disabled" 0 "$(attach)"
+		expect "disabled" 0 "$(loop_autoclear)"
 		unload livepatch_loop
-		expect "unloaded" 0 "$(attach)"
+		expect "unloaded" 0 "$(loop_autoclear)"
 		unload loop
 
 		load livepatch_loop
 		load loop
-		expect "livepatch first" no "$(attach)"
+		expect "livepatch first" no "$(loop_autoclear)"
 		disable livepatch_loop
-		expect "disabled again" 0 "$(attach)"
+		expect "disabled again" 0 "$(loop_autoclear)"
 		unload livepatch_loop
 		unload loop
 	EOF

@@ -38,7 +38,8 @@ modules()
 # Since 6.4 a transition replaces all calls of cond_resched(), which may then switch tasks.
 switches_in_cond_resched()
 {
-	local profile=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE
+	local profile
+	profile=$(kernel_profile)
 	awk -F '\t' '$1 == "sym" && $4 == "__klp_sched_try_switch" { found = 1 } END { exit !found }' "$profile/symtab"
 }
 

@@ -46,20 +46,7 @@ listing()
 			printf '.klp.rela.vmlinux..text.meminfo_proc_show\t.klp.sym.vmlinux.%s,0\n' $symbol
 		done
 	)" ]
-	guest_script <<-'EOT'
-		names() { cut -d : -f 1 /proc/meminfo; }
-		original=$(names)
-		patched=$(echo "$original" | sed 's/^VmallocChunk$/VmallocChunk (patched)/')
-		[ "$original" != "$patched" ] || fail "this kernel shows no VmallocChunk"
-		for round in 1 2; do
-			load livepatch_string
-			expect "what is patched" vmlinux/meminfo_proc_show,1 "$(patched_functions livepatch_string)"
-			expect "loaded, $round" "$patched" "$(names)"
-			disable livepatch_string
-			expect "disabled, $round" "$original" "$(names)"
-			unload livepatch_string
-		done
-	EOT
+	guest_script <<<"example_rounds livepatch_string"
 	boot --module "$ko"
 }
 

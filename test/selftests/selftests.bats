@@ -40,17 +40,11 @@ programs_copy()
 # source_extract TO: the scripts and the source of their modules, of exactly the kernel under test.
 source_extract()
 {
-	local version base profile=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE package
-	version=$(<"$profile/version")
+	local version base
+	version=$(<"$(kernel_profile)/version")
 	base=$(cut -d . -f 1-2 <<<"$KPATCH_TEST_RELEASE")
-	package=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/packages/linux-source-${base}_$version.deb
-	# The package may be installed, or may have been removed from the cache since the profile was made.
-	if [[ $(dpkg-query -W -f '${Version}' "linux-source-$base" 2>/dev/null) == "$version" ]]; then
-		cat "/usr/src/linux-source-$base.tar.xz"
-	else
-		[[ -e $package ]] || (cd "${package%/*}" && apt-get -q download "linux-source-$base=$version" >&2)
-		dpkg-deb --fsys-tarfile "$package" | tar -xO "./usr/src/linux-source-$base.tar.xz"
-	fi | tar -xJ -C "$1" --strip-components=1 --no-same-owner --wildcards '*/tools/testing/selftests/livepatch' '*/lib/livepatch'
+	source_archive "$base" "$version" |
+		tar -xJ -C "$1" --strip-components=1 --no-same-owner --wildcards '*/tools/testing/selftests/livepatch' '*/lib/livepatch'
 }
 
 # modules_build SOURCE TO

@@ -18,7 +18,8 @@ setup()
 # probe FILE...: a patch that adds a function that nobody calls to each, in probe.patch.
 probe()
 {
-	local source=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE/src file lines n=0
+	local source file lines n=0
+	source=$(kernel_profile)/src
 	for file; do
 		lines=$(wc -l <"$source/$file")
 		n=$((n + 1))
@@ -33,11 +34,6 @@ probe()
 	module_sane "$ko"
 	guest_script <<-'EOF'
 		dd if=/dev/zero of=/tmp/disk bs=64k count=16 2>/dev/null
-		attach() {
-			losetup /dev/loop0 /tmp/disk
-			cat /sys/block/loop0/loop/autoclear
-			losetup -d /dev/loop0
-		}
 		shown() { cut -d ' ' -f 3 /proc/uptime; cut -d ' ' -f 1 /proc/version; }
 		original=$(shown)
 		patched="patched
@@ -46,16 +42,16 @@ probe()
 			load livepatch_newer
 			expect "loaded, $round" "$patched" "$(shown)"
 			load loop
-			expect "module after it, $round" no "$(attach)"
+			expect "module after it, $round" no "$(loop_autoclear)"
 			expect "what is patched, $round" "loop/loop_attr_do_show_autoclear,1
 		vmlinux/uptime_proc_show,1
 		vmlinux/version_proc_show,1" "$(patched_functions livepatch_newer)"
 			disable livepatch_newer
 			expect "disabled, $round" "$original" "$(shown)"
-			expect "and the module, $round" 0 "$(attach)"
+			expect "and the module, $round" 0 "$(loop_autoclear)"
 			unload livepatch_newer
 			load livepatch_newer
-			expect "module before it, $round" no "$(attach)"
+			expect "module before it, $round" no "$(loop_autoclear)"
 			disable livepatch_newer
 			unload livepatch_newer
 			unload loop
@@ -71,7 +67,8 @@ probe()
 }
 
 @test "warnings of the new code name their place, with arguments, and come once if they say so" {
-	local source=${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE/src/fs/proc/uptime.c
+	local source
+	source=$(kernel_profile)/src/fs/proc/uptime.c
 	cd "$BATS_TEST_TMPDIR"
 	sed 's/^\tseq_printf(m, "%lu/\tWARN(!strcmp(current->comm, "warn-me"), "%d arguments of %s\\n", 2, current->comm);\n\tWARN_ON_ONCE(!strcmp(current->comm, "warn-once"));\n&/' \
 		"$source" >uptime.c
