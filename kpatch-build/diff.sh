@@ -99,7 +99,7 @@ target_read()
 	fi
 	IMAGES[$1]=$(module_file "$1")
 	SYMTABS[$1]=$WORKDIR/symtabs/$1
-	[[ -n ${IMAGES[$1]} ]] || die "$1: $(modules_origin) holds no such module"
+	[[ -n ${IMAGES[$1]} ]] || module_missing "$1"
 	NEEDS[$1]=$(modinfo -F depends "${IMAGES[$1]}" | tr - _) ||
 		failed "$WORKDIR" "${IMAGES[$1]}: its dependencies cannot be read"
 	module_symtab "$1"
@@ -136,6 +136,14 @@ modules_origin()
 	fi
 }
 
+# module_missing NAME
+module_missing()
+{
+	! oot_wanted ||
+		die "$1: neither $(modules_origin) nor a directory where modules are built has it, and $OOT_NAME depends on it; give the Module.symvers of its build, with the module beside it, in KBUILD_EXTRA_SYMBOLS"
+	die "$1: $(modules_origin) holds no such module"
+}
+
 # module_symtab NAME: the symbols of a module as shipped, into $WORKDIR/symtabs/NAME.
 module_symtab()
 {
@@ -143,19 +151,30 @@ module_symtab()
 	[[ ! -e $table ]] || return 0
 	mkdir -p "$WORKDIR/symtabs"
 	file=$(module_file "$1")
-	[[ -n $file ]] || die "$1: $(modules_origin) holds no such module"
+	[[ -n $file ]] || module_missing "$1"
 	"$(tool kpatch-image)" symtab "$file" >"$table" || failed "$WORKDIR" "$file: its symbols cannot be read"
 }
 
 # module_file NAME: a module's file may have dashes where its name has underscores, and be compressed.
 module_file()
 {
-	local file name
+	local file
 	if oot_wanted && [[ $1 == "$OOT_NAME" ]]; then
 		printf '%s\n' "$OOT_MODULE"
 		return
 	fi
-	find -H "$PROFILE/modules" -name "${1//_/[-_]}.ko*" | sort | while read -r file; do
+	file=$(module_find "$1" "$PROFILE/modules")
+	if [[ -z $file ]] && oot_wanted; then
+		file=$(oot_module_file "$1")
+	fi
+	printf '%s\n' "$file"
+}
+
+# module_find NAME DIRECTORY
+module_find()
+{
+	local file name
+	find -H "$2" -name "${1//_/[-_]}.ko*" | sort | while read -r file; do
 		name=${file##*/}
 		name=${name%%.ko*}
 		[[ ${name//-/_} == "$1" ]] || continue

@@ -11,6 +11,7 @@ OOT_MODULE=		# --oot-module: the module as it is loaded
 OOT_SOURCE=		# --oot-module-src: the directory that it was built in
 OOT_NAME=		# the module's name
 OOT_RAW=		# the module, unpacked
+OOT_SYMVERS=()		# what modules export that are not part of the kernel, as make writes it where they are built
 SOURCE_OF=		# what messages call the source; set with RELEASE
 readonly OOT_DIR=oot	# where it lies in the tree
 
@@ -35,6 +36,34 @@ oot_check()
 	: "${RELEASE:=$release}"
 	[[ $release == "$RELEASE" ]] ||
 		die "$OOT_MODULE: is built for $release, not for $RELEASE; give the module that $RELEASE loads"
+	oot_symvers
+}
+
+# oot_symvers: of the modules beside this one, and of those that make is told of by the same variable.
+oot_symvers()
+{
+	local file files
+	[[ ! -r $OOT_SOURCE/Module.symvers ]] || OOT_SYMVERS=("$OOT_SOURCE/Module.symvers")
+	read -r -a files <<<"${KBUILD_EXTRA_SYMBOLS:-}"
+	for file in "${files[@]}"; do
+		[[ -f $file && -r $file ]] ||
+			die "KBUILD_EXTRA_SYMBOLS: $file: not a file that can be read; it must be the Module.symvers of a module that $OOT_MODULE depends on"
+		OOT_SYMVERS+=("$(readlink -f -- "$file")")
+	done
+}
+
+# oot_module_file NAME: a module that this one depends on, and that is not part of the kernel either.
+oot_module_file()
+{
+	local file
+	{
+		printf '%s\n' "${OOT_MODULE%/*}" "$OOT_SOURCE"
+		for file in "${OOT_SYMVERS[@]}"; do
+			printf '%s\n' "${file%/*}"
+		done
+	} | while read -r file; do
+		module_find "$1" "$file"
+	done | head -n 1
 }
 
 oot_wanted()
@@ -142,9 +171,8 @@ oot_tree()
 		! -name modules.order ! -path './.git/*' -print0 |
 		xargs -0 -r cp --parents -L -t "$PROFILE/src/$OOT_DIR" --) 2>>"$LOG" ||
 		failed "$WORKDIR" "$OOT_SOURCE: cannot be copied"
-	# Of what this module and those beside it export, the kernel knows nothing.
-	cat "$1/Module.symvers" >"$PROFILE/Module.symvers"
-	[[ ! -r $OOT_SOURCE/Module.symvers ]] || cat "$OOT_SOURCE/Module.symvers" >>"$PROFILE/Module.symvers"
+	# Of what such modules export, the kernel knows nothing.
+	cat "$1/Module.symvers" "${OOT_SYMVERS[@]}" >"$PROFILE/Module.symvers"
 	printf 'obj-m := kpatch_probe.o\n' >"$PROFILE/src/$OOT_DIR-probe/Kbuild"
 	: >"$PROFILE/src/$OOT_DIR-probe/kpatch_probe.c"
 }

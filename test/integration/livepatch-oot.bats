@@ -121,3 +121,72 @@ build_oot()
 	build_oot 1 oot "$BATS_TEST_TMPDIR/other.patch"
 	output_has 'error: .*/other.patch: does not apply to the source of kpatch_oot: '
 }
+
+# dependent: two modules, built in directories of their own: kpatch-user shows what kpatch-base exports.
+dependent()
+{
+	cd "$BATS_TEST_TMPDIR"
+	mkdir base user
+	echo 'obj-m := kpatch-base.o' > base/Makefile
+	echo 'obj-m := kpatch-user.o' > user/Makefile
+	cat > base/kpatch-base.c <<-'EOF'
+		#include <linux/module.h>
+		int kpatch_base_value(int n);
+		int kpatch_base_value(int n)
+		{
+			return n * 3;
+		}
+		EXPORT_SYMBOL_GPL(kpatch_base_value);
+		MODULE_LICENSE("GPL");
+	EOF
+	cat > user/kpatch-user.c <<-'EOF'
+		#include <linux/module.h>
+		#include <linux/proc_fs.h>
+		#include <linux/seq_file.h>
+		int kpatch_base_value(int n);
+		static int show(struct seq_file *m, void *v)
+		{
+			seq_printf(m, "value %d\n", kpatch_base_value(2));
+			return 0;
+		}
+		static int __init user_init(void)
+		{
+			return proc_create_single("kpatch-user", 0444, NULL, show) ? 0 : -ENOMEM;
+		}
+		static void __exit user_exit(void)
+		{
+			remove_proc_entry("kpatch-user", NULL);
+		}
+		module_init(user_init);
+		module_exit(user_exit);
+		MODULE_LICENSE("GPL");
+	EOF
+	sed 's/"value \(.*\)(2)/"patched value \1(5)/' user/kpatch-user.c > new.c
+	diff -u --label a/kpatch-user.c --label b/kpatch-user.c user/kpatch-user.c new.c > user.patch || [ $? -eq 1 ]
+	make -C "$KDIR" "M=$PWD/base" modules > make.log 2>&1
+	make -C "$KDIR" "M=$PWD/user" KBUILD_EXTRA_SYMBOLS="$PWD/base/Module.symvers" modules >> make.log 2>&1
+	MODULE=$PWD/user/kpatch-user.ko OOT=$PWD/user
+}
+
+@test "a module that depends on another one, which is no part of the kernel either" {
+	dependent
+	build_oot 1 user "$PWD/user.patch"
+	output_has "^kpatch-build: error: kpatch_base: neither linux-image-$KPATCH_TEST_RELEASE nor a directory where modules are built has it, and kpatch_user depends on it; give the Module.symvers of its build, with the module beside it, in KBUILD_EXTRA_SYMBOLS$"
+	KBUILD_EXTRA_SYMBOLS=base/Module.symvers build_oot 0 user "$PWD/user.patch"
+	# The livepatch can be loaded before either of them.
+	[ "$(modinfo -F depends "$ko")" = "" ]
+	run klp_relocations "$ko"
+	[[ $output == *".klp.rela.kpatch_user."*".klp.sym.kpatch_base.kpatch_base_value,"* ]]
+	guest_script <<-'EOF'
+		load livepatch_user
+		load kpatch_base
+		load kpatch_user
+		expect "patched" "patched value 15" "$(cat /proc/kpatch-user)"
+		disable livepatch_user
+		expect "disabled" "value 6" "$(cat /proc/kpatch-user)"
+		unload livepatch_user
+	EOF
+	cp base/kpatch-base.ko kpatch_base.ko
+	cp user/kpatch-user.ko kpatch_user.ko
+	boot --module "$ko" --module "$PWD/kpatch_base.ko" --module "$PWD/kpatch_user.ko"
+}

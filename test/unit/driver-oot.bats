@@ -53,6 +53,8 @@ oot()
 @test "a module of another release, or a file that is none, is an error" {
 	oot -a 9.9.0-2-fake --oot-module mine.ko --oot-module-src source
 	expect 1 "kpatch-build: error: $BATS_TEST_TMPDIR/mine.ko: is built for 9.9.0-1-fake, not for 9.9.0-2-fake; give the module that 9.9.0-2-fake loads"
+	KBUILD_EXTRA_SYMBOLS=" none/Module.symvers" oot --oot-module mine.ko --oot-module-src source
+	expect 1 "kpatch-build: error: KBUILD_EXTRA_SYMBOLS: none/Module.symvers: not a file that can be read; it must be the Module.symvers of a module that $BATS_TEST_TMPDIR/mine.ko depends on"
 	oot -a 9.9.0-1-fake -a 9.9.0-2-fake --oot-module mine.ko --oot-module-src source
 	expect 1 "kpatch-build: error: --oot-module: is built for one release; give at most one -a"
 	echo text >mine.ko
@@ -141,6 +143,7 @@ compiled()
 	touch source/{a.c,a.o,.a.o.cmd,mine.ko,mine.mod,mine.mod.c,modules.order,sub/b.h}
 	ln -s a.c source/linked.c
 	ls -lR source >before
+	oot_symvers
 	oot_tree "$BATS_TEST_TMPDIR/base"
 	[ "$(cd "$PROFILE/src/oot" && find . -type f | sort | tr '\n' ' ')" = "./Makefile ./Module.symvers ./a.c ./linked.c ./sub/b.h " ]
 	[ "$(cat "$PROFILE/Module.symvers")" = $'kernel\nmine' ]
