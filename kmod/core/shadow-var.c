@@ -139,6 +139,8 @@ static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_fl
 	var = var_alloc(obj, id, size, align, gfp_flags);
 	if (!var)
 		return NULL;
+	/* Once the lock is given back others can free it: nothing of it is read then. */
+	data = var_data(var);
 	shadow_table_prepare(&root->table, key, gfp_flags);
 
 	flags = shadow_table_lock(&root->table, key);
@@ -154,7 +156,7 @@ static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_fl
 	err = field_admits(root, field, size);
 	if (err)
 		goto unlock;
-	err = ctor ? ctor(obj, var_data(var), ctor_data) : 0;
+	err = ctor ? ctor(obj, data, ctor_data) : 0;
 	if (err) {
 		pr_err("Failed to construct shadow variable <%p, %lx> (%d)\n", obj, id, err);
 		err = -ECANCELED;
@@ -169,7 +171,7 @@ unlock:
 	bit_spin_unlock(0, &field->lock);
 	shadow_table_unlock(&root->table, key, flags);
 	if (!err)
-		return var_data(var);
+		return data;
 	kfree(var);
 	return err == -EINVAL ? wrong_size(id, size, field->size) : NULL;
 }
