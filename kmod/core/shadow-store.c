@@ -103,7 +103,7 @@ static int field_declare(struct shadow_root *root, struct shadow_field *f,
 	const char *owner = field_owner(root, f), *other = owner ? owner : "undeclared variables";
 	unsigned long flags = shadow_bit_lock(&f->lock);
 	bool used = owner || f->variables, named = f->declared && strcmp(f->name, d->name);
-	bool sized = f->size != d->size || (f->declared && f->align < d->align);
+	bool sized = f->size != d->size || (f->declared && f->align != d->align);
 	bool versioned = f->declared && f->version != d->version;
 
 	if (!used || !(named || sized || versioned)) {
@@ -239,6 +239,8 @@ static struct shadow_root *root_get(const char *module)
 			err = -ENOMEM;
 		else if (template->used)
 			err = 0;
+		else if (root->magic == SHADOW_MAGIC && !atomic_read(&root->users))
+			err = -EBUSY;	/* of whatever ABI */
 		else
 			err = root_check(root, module);
 		if (!err && !template->used && !atomic_inc_not_zero(&root->users))
@@ -300,6 +302,12 @@ static void member_end(struct shadow_root *root, struct shadow_member *m)
 		return;
 	}
 	m->state = SHADOW_OVER;
+	if (forced) {
+		/* It counts as a user for ever: what ends later must not destroy what tasks in its code use, either. */
+		pr_warn("%s: its transition was forced, so that tasks may still use its shadow variables: they are kept\n",
+			m->name);
+		return;
+	}
 	/* From here on no undeclared variable is made if this was the last patch. */
 	last = atomic_dec_and_test(&root->enabled);
 	for (i = 0; i < m->user->nfields; i++) {
@@ -309,14 +317,11 @@ static void member_end(struct shadow_root *root, struct shadow_member *m)
 		bool unused = !--f->users;
 
 		shadow_bit_unlock(&f->lock, flags);
-		if (unused && !forced)
+		if (unused)
 			field_end(root, f, m->user->fields[i].dtor, m->name);
 	}
-	if (last && !forced)
+	if (last)
 		undeclared_end(root, m->name);
-	if (forced)
-		pr_warn("%s: its transition was forced, so that tasks may still use its shadow variables: they are kept\n",
-			m->name);
 }
 
 static struct shadow_member *member_new(const struct kpatch_shadow_user *user)

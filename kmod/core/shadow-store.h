@@ -31,7 +31,7 @@ struct shadow_field {
 	unsigned long lock;
 	struct list_head vars;		/* in the order of their making */
 	unsigned long variables, bytes;
-	u32 users;			/* enabled patches that declare it */
+	u32 users;			/* enabled patches that declare it, and forced ones */
 	u32 size, align, version;	/* undeclared: of what is there */
 	bool declared;
 
@@ -72,10 +72,15 @@ struct shadow_member {
 	struct shadow_field *fields[];	/* of user->fields */
 };
 
+/* What modules read of each other, and no size in the root tells of. */
+static_assert(sizeof(struct kpatch_shadow_field) == 40 && offsetof(struct kpatch_shadow_field, dtor) == 32 &&
+	      sizeof(struct kpatch_shadow_user) == 32 && offsetof(struct shadow_member, fields) == 32 + MODULE_NAME_LEN,
+	      "a change that modules of other builds see: count SHADOW_ABI");
+
 #define SHADOW_FIELD_HASH 64
 
 struct shadow_root {
-	/* These five never change their place: what a module of another ABI compares. */
+	/* These six never change their place: what a module of another ABI reads. */
 	u32 magic, abi;
 	u32 root_size, field_size, var_size;
 	atomic_t users;			/* loaded modules; 0: dying */

@@ -44,15 +44,15 @@ static __always_inline struct shadow_var *var_find(struct shadow_root *root, u32
 
 void *kpatch_shadow_get(void *obj, unsigned long id)
 {
-	struct shadow_root *root = READ_ONCE(shadow_root);
-	struct shadow_var *var;
+	struct shadow_root *root;
+	struct shadow_var *var = NULL;
 	void *data = NULL;
 
-	if (unlikely(!root))
-		return NULL;
 	/* Cheaper than rcu_read_lock(), and the same since all kinds of readers are waited for (4.20). */
 	rcu_read_lock_sched();
-	var = var_find(root, shadow_key(obj, id), obj, id);
+	root = READ_ONCE(shadow_root);
+	if (likely(root))
+		var = var_find(root, shadow_key(obj, id), obj, id);
 	if (var)
 		data = var_data(var);
 	rcu_read_unlock_sched();
@@ -97,23 +97,25 @@ static void *wrong_size(unsigned long id, size_t size, size_t expected)
 	return NULL;
 }
 
-/* Is this the existing variable that the caller wants? */
-static void *var_existing(struct shadow_var *var, size_t size, bool warn_on_exist)
+/*
+ * What the caller gets of a pair that has a variable, which may be gone already. Without locks: a WARN takes its time, on a
+ * serial console in particular.
+ */
+static void *var_existing(void *obj, unsigned long id, void *data, size_t existing, size_t size,
+			  bool warn_on_exist)
 {
 	if (warn_on_exist) {
-		WARN(1, "Duplicate shadow variable <%p, %lx>\n", var->obj, var->id);
+		WARN(1, "Duplicate shadow variable <%p, %lx>\n", obj, id);
 		return NULL;
 	}
-	if (unlikely(var->field->size != size))
-		return wrong_size(var->id, size, var->field->size);
-	return var_data(var);
+	return likely(existing == size) ? data : wrong_size(id, size, existing);
 }
 
 static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_flags,
 			  klp_shadow_ctor_t ctor, void *ctor_data, bool warn_on_exist)
 {
 	struct shadow_root *root = READ_ONCE(shadow_root);
-	u32 key = shadow_key(obj, id), align;
+	u32 key = shadow_key(obj, id), align, existing;
 	struct shadow_var *var, *old;
 	struct shadow_field *field;
 	unsigned long flags;
@@ -125,9 +127,10 @@ static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_fl
 	rcu_read_lock();
 	old = var_find(root, key, obj, id);
 	if (old) {
-		data = var_existing(old, size, warn_on_exist);
+		data = var_data(old);
+		existing = old->field->size;
 		rcu_read_unlock();
-		return data;
+		return var_existing(obj, id, data, existing, size, warn_on_exist);
 	}
 	rcu_read_unlock();
 
@@ -147,10 +150,11 @@ static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_fl
 	old = var_find(root, key, obj, id);
 	if (old) {
 		/* The lock also keeps it: it can be freed at once when that is given back. */
-		data = var_existing(old, size, warn_on_exist);
+		data = var_data(old);
+		existing = old->field->size;
 		shadow_table_unlock(&root->table, key, flags);
 		kfree(var);
-		return data;
+		return var_existing(obj, id, data, existing, size, warn_on_exist);
 	}
 	bit_spin_lock(0, &field->lock);
 	err = field_admits(root, field, size);

@@ -124,6 +124,9 @@ setup()
 		expect_match "structures" '^fake_larger: .* of ABI ([0-9]+) \([0-9, ]+ bytes\), this one.s is \1 ' "$(refused larger)"
 		tell a disable
 		unload fake_a
+		load fake_align
+		expect_match "alignment, the other way" '^fake_a: field parent.field has 8 bytes \(aligned to 8\), but 8 \(aligned to 32\) in fake_align; give' "$(refused a)"
+		unload fake_align
 
 		load fake_forced
 		tell forced enable
@@ -132,6 +135,10 @@ setup()
 		tell forced disable
 		expect "nothing is destroyed" "made 2, 0 destructor calls 7" "$(told forced) $(cat $view/variables)"
 		expect_match "which is said" "fake_forced: its transition was forced, so that tasks may still use its shadow variables: they are kept" "$(dmesg)"
+		load fake_a
+		tell a enable
+		tell a disable
+		expect "nor by what ends later" "made 0, 0 destructor calls 7" "$(told a) $(cat $view/variables)"
 	EOF
 	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-version.ko" --module "${ko%/*}/fake-align.ko" \
 		--module "${ko%/*}/fake-forced.ko" --module "${ko%/*}/fake-larger.ko" --module "$ko" --append slub_debug=FZPU
