@@ -100,12 +100,14 @@ kernel_version()
 readonly DEBIAN_TOOLS=(xz:xz-utils dpkg-deb:dpkg apt-get:apt)
 # shellcheck disable=SC2034
 readonly OWN_TOOLS=(bison:bison flex:flex bc:bc)
+# What each build calls.
+# shellcheck disable=SC2034
+readonly BUILD_TOOLS=(ld:binutils nm:binutils objcopy:binutils patch:patch filterdiff:patchutils flock:util-linux /sbin/modinfo:kmod)
 
 # kernel_tools_check COMMAND:PACKAGE...: these, and those that all preparing and building calls.
 kernel_tools_check()
 {
-	programs_check make:make ld:binutils nm:binutils objcopy:binutils patch:patch filterdiff:patchutils \
-		perl:perl-base flock:util-linux /sbin/modinfo:kmod "$@"
+	programs_check make:make perl:perl-base "${BUILD_TOOLS[@]}" "$@"
 }
 
 # programs_check COMMAND:PACKAGE...: whether these are there.

@@ -104,6 +104,7 @@ patch_read()
 	[[ -z $(tail -c 1 "$file") ]] || whole=0
 	patch_list "$file" "$list" "$whole"
 	if [[ $(tail -n 1 "$list") == context ]]; then
+		programs_check filterdiff:patchutils
 		filterdiff --format=unified -- "$file" >"$WORKDIR/patches/$1.unified" 2>>"$LOG" ||
 			failed "$WORKDIR" "$text: not a patch that can be read; make it with diff -u or git diff"
 		PATCHES[$1]=$WORKDIR/patches/$1.unified

@@ -125,7 +125,7 @@ build_oot()
 # dependent: two modules, built in directories of their own: kpatch-user shows what kpatch-base exports.
 dependent()
 {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	mkdir base user
 	echo 'obj-m := kpatch-base.o' > base/Makefile
 	echo 'obj-m := kpatch-user.o' > user/Makefile

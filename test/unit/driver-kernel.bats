@@ -173,6 +173,12 @@ packages_driver()
 	cp bin/* few/
 	PATH=$PWD/few run driver -a "$FAKE_RELEASE" fix.patch
 	one_error "programs are missing; install them: apt-get install make patch xz-utils"
+	# When the kernel was prepared by somebody else, too.
+	fake_profile
+	rm few/ld
+	ln -s "$(command -v gcc)" few/
+	PATH=$PWD/few run driver -a "$FAKE_RELEASE" fix.patch
+	expect 1 "kpatch-build: error: programs are missing; install them: apt-get install binutils patch"
 }
 
 @test "a profile of another version than the installed kernel is not used" {
