@@ -6,6 +6,7 @@
 #ifndef USER_KERNEL_H
 #define USER_KERNEL_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
