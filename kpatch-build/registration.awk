@@ -52,8 +52,9 @@ function object_known(of)
 	object[++objects] = of
 }
 
-# The author's callbacks, chained behind those of the shadow core, or on the way back in front of them: they can use
-# shadow variables. The kernel's loader takes a positive number for success, so that the patch would stay, disabled.
+# The author's callbacks, of every object chained behind those of the shadow core: they can use shadow variables. On the way
+# back the kernel itself is the last object, so that only its own must be put in front of the core's, which destroys them.
+# The kernel's loader takes a positive number for success, so that the patch would stay, disabled.
 function callback_functions(    i, of, kind)
 {
 	if (callbacks)
@@ -65,7 +66,7 @@ function callback_functions(    i, of, kind)
 		of = callback_object[i]
 		kind = callback_kind[i]
 		call[of, kind] = "callback_" i
-		if (kind != "pre_patch" && (of != "vmlinux" || kind == "pre_unpatch"))
+		if (kind == "pre_unpatch" || (kind == "post_unpatch" && of != "vmlinux"))
 			continue
 		call[of, kind] = kind "_" identifier(of)
 		printf "\nstatic %s %s(struct klp_object *obj)\n{\n", kind == "pre_patch" ? "int" : "void", call[of, kind]
@@ -73,11 +74,9 @@ function callback_functions(    i, of, kind)
 			printf "\tkpatch_shadow_post_patch(obj);\n\tcallback_%d(obj);\n", i
 		else if (kind == "post_unpatch")
 			printf "\tcallback_%d(obj);\n\tkpatch_shadow_post_unpatch(obj);\n", i
-		else if (of == "vmlinux")
-			printf "\tint err = kpatch_shadow_pre_patch(obj);\n\n\tif (err)\n\t\treturn err;\n\terr = callback_%d(obj);\n" \
-				"\tif (err)\n\t\tkpatch_shadow_post_unpatch(obj);\n\treturn err > 0 ? -EINVAL : err;\n", i
 		else
-			printf "\tint err = callback_%d(obj);\n\n\treturn err > 0 ? -EINVAL : err;\n", i
+			printf "\tint err = kpatch_shadow_pre_patch(obj);\n\n\tif (err)\n\t\treturn err;\n\terr = callback_%d(obj);\n" \
+				"\treturn err > 0 ? -EINVAL : err;\n", i
 		print "}"
 	}
 	if (callbacks)
@@ -149,10 +148,10 @@ $0 == "@FUNCTIONS@" { function_tables(); next }
 $0 == "@CALLBACKS@" { callback_functions(); next }
 $0 == "@SHADOW@" { shadow_table(); next }
 $0 == "@OBJECTS@" {
-	one_object("vmlinux")
 	for (o = 1; o <= objects; o++)
 		if (object[o] != "vmlinux")
 			one_object(object[o])
+	one_object("vmlinux")
 	next
 }
 $0 == "@NAMESPACES@" {

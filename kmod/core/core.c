@@ -3,6 +3,7 @@
 #define pr_fmt(fmt) "kpatch_shadow: " fmt
 
 #include "shadow-table.c"
+#include "shadow-field.c"
 #include "shadow-var.c"
 #include "shadow-store.c"
 #include "shadow-view.c"

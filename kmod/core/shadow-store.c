@@ -22,7 +22,7 @@
 #include "shadow-store.h"
 
 struct shadow_root *shadow_root;
-static struct shadow_member *self;
+struct shadow_member *shadow_self;
 
 /* How long join() waits for a store to go that its last user is taking down. */
 #define DYING_LIMIT_MS 10000
@@ -42,47 +42,6 @@ static void store_unlock(struct shadow_root *root)
 
 /* ---- fields ---- */
 
-static struct shadow_field **field_slot(struct shadow_root *root, unsigned long id)
-{
-	return &root->fields[(id * 0x9e3779b97f4a7c15ul) >> 58];
-}
-
-static struct shadow_field *field_find(struct shadow_root *root, unsigned long id)
-{
-	struct shadow_field *f;
-
-	for (f = smp_load_acquire(field_slot(root, id)); f; f = f->next)
-		if (f->id == id)
-			return f;
-	return NULL;
-}
-
-struct shadow_field *shadow_field_get(struct shadow_root *root, unsigned long id, gfp_t gfp)
-{
-	struct shadow_field *f = field_find(root, id), *new, **slot = field_slot(root, id);
-	unsigned long flags;
-
-	if (f || !gfp)
-		return f;
-	new = kzalloc(sizeof(*new), gfp);
-	if (!new)
-		return NULL;
-	new->id = id;
-	INIT_LIST_HEAD(&new->vars);
-
-	flags = shadow_bit_lock(&root->fields_lock);
-	f = field_find(root, id);
-	if (!f) {
-		new->next = *slot;
-		smp_store_release(slot, new);
-	}
-	shadow_bit_unlock(&root->fields_lock, flags);
-	if (!f)
-		return new;
-	kfree(new);
-	return f;
-}
-
 /* Which module that is not over declares the field? For messages. */
 static const char *field_owner(struct shadow_root *root, struct shadow_field *field)
 {
@@ -96,19 +55,28 @@ static const char *field_owner(struct shadow_root *root, struct shadow_field *fi
 	return NULL;
 }
 
+/* undeclared_end() looks at these last. */
+static void field_last(struct shadow_root *root, struct shadow_field *f)
+{
+	unsigned long flags = shadow_bit_lock(&root->fields_lock);
+
+	list_move_tail(&f->var.list, &root->fields);
+	shadow_bit_unlock(&root->fields_lock, flags);
+}
+
 /* May this module use the field as it declares it? If so, it does. */
 static int field_declare(struct shadow_root *root, struct shadow_field *f,
 			 const struct kpatch_shadow_user *user, const struct kpatch_shadow_field *d)
 {
 	const char *owner = field_owner(root, f), *other = owner ? owner : "undeclared variables";
 	unsigned long flags = shadow_bit_lock(&f->lock);
-	bool used = owner || f->variables, named = f->declared && strcmp(f->name, d->name);
+	bool used = f->declared || f->variables, named = f->declared && strcmp(f->name, d->name);
 	bool sized = f->size != d->size || (f->declared && f->align != d->align);
 	bool versioned = f->declared && f->version != d->version;
 
 	if (!used || !(named || sized || versioned)) {
 		/* Readers of a view that is open may see this happen; nobody else uses the field. */
-		f->declared = true;
+		f->declared++;
 		f->size = d->size;
 		f->align = d->align;
 		f->version = d->version;
@@ -117,6 +85,7 @@ static int field_declare(struct shadow_root *root, struct shadow_field *f,
 			shadow_view_remove(f);
 		strscpy(f->name, d->name, sizeof(f->name));
 		f->joined++;
+		field_last(root, f);
 		shadow_view_add(root, f);
 		return 0;
 	}
@@ -133,36 +102,28 @@ static int field_declare(struct shadow_root *root, struct shadow_field *f,
 	return -EINVAL;
 }
 
-/* A loaded module less declares the field. */
-static void field_undeclare(struct shadow_field *f)
+/* A loaded module less declares the field; over: its declaration does not count any more. */
+static void field_undeclare(struct shadow_root *root, struct shadow_field *f, bool over)
 {
 	unsigned long flags;
 
-	if (--f->joined)
-		return;
-	flags = shadow_bit_lock(&f->lock);
-	f->declared = false;
-	shadow_bit_unlock(&f->lock, flags);
-	shadow_view_remove(f);
+	if (!over) {
+		flags = shadow_bit_lock(&f->lock);
+		f->declared--;
+		shadow_bit_unlock(&f->lock, flags);
+	}
+	if (!--f->joined)
+		shadow_view_remove(f);
+	shadow_field_unkeep(root, f);
 }
 
 /* ---- the root ---- */
 
 static void root_destroy(struct shadow_root *root)
 {
-	unsigned int i;
-
 	shadow_view_destroy(root);
 	/* Nothing of a store that nobody uses can be in use, but for look-ups that interrupts began. */
 	synchronize_rcu();
-	for (i = 0; i < SHADOW_FIELD_HASH; i++) {
-		struct shadow_field *f = root->fields[i], *next;
-
-		for (; f; f = next) {
-			next = f->next;
-			kfree(f);
-		}
-	}
 	shadow_table_destroy(&root->table);
 	/* Last: until now, join() waits instead of making another store. */
 	klp_shadow_free(NULL, SHADOW_ROOT_ID, NULL);
@@ -193,6 +154,7 @@ static int root_construct(void *obj, void *data, void *template)
 	root->field_size = sizeof(struct shadow_field);
 	root->var_size = sizeof(struct shadow_var);
 	INIT_LIST_HEAD(&root->members);
+	INIT_LIST_HEAD(&root->fields);
 	atomic_set(&root->users, 1);
 	/* Held by the one who makes it, until the view is there. */
 	root->mutex = 1;
@@ -276,16 +238,35 @@ static void field_end(struct shadow_root *root, struct shadow_field *f, klp_shad
 			f->name, n, n == 1 ? "" : "s", bytes, module);
 }
 
+/* A field that has variables and no user, kept; or NULL. */
+static struct shadow_field *undeclared_next(struct shadow_root *root)
+{
+	unsigned long flags = shadow_bit_lock(&root->fields_lock);
+	struct shadow_field *f, *found = NULL;
+
+	list_for_each_entry(f, &root->fields, var.list) {
+		bit_spin_lock(0, &f->lock);
+		if (f->variables && !f->users) {
+			f->keepers++;
+			found = f;
+		}
+		bit_spin_unlock(0, &f->lock);
+		if (found)
+			break;
+	}
+	shadow_bit_unlock(&root->fields_lock, flags);
+	return found;
+}
+
 static void undeclared_end(struct shadow_root *root, const char *module)
 {
-	unsigned long n = 0;
-	unsigned int i;
 	struct shadow_field *f;
+	unsigned long n = 0;
 
-	for (i = 0; i < SHADOW_FIELD_HASH; i++)
-		for (f = smp_load_acquire(&root->fields[i]); f; f = f->next)
-			if (!f->declared)
-				n += shadow_field_purge(root, f, NULL, true);
+	while ((f = undeclared_next(root))) {
+		n += shadow_field_purge(root, f, NULL, true);
+		shadow_field_unkeep(root, f);
+	}
 	if (n)
 		pr_info("%lu undeclared variable%s freed, %s was the last livepatch\n", n,
 			n == 1 ? "" : "s", module);
@@ -294,34 +275,47 @@ static void undeclared_end(struct shadow_root *root, const char *module)
 /* The member's patch is not enabled any more, and no task is in its code. */
 static void member_end(struct shadow_root *root, struct shadow_member *m)
 {
-	bool forced = m->user->patch && m->user->patch->forced, last;
+	bool enabled = m->state == SHADOW_ENABLED, last;
 	unsigned int i;
 
-	if (m->state != SHADOW_ENABLED) {
-		m->state = SHADOW_OVER;
+	if (!enabled && m->state != SHADOW_JOINED)
 		return;
-	}
-	m->state = SHADOW_OVER;
-	if (forced) {
+	if (enabled && m->user->patch && m->user->patch->forced) {
 		/* It counts as a user for ever: what ends later must not destroy what tasks in its code use, either. */
+		m->state = SHADOW_FORCED;
 		pr_warn("%s: its transition was forced, so that tasks may still use its shadow variables: they are kept\n",
 			m->name);
 		return;
 	}
-	/* From here on no undeclared variable is made if this was the last patch. */
-	last = atomic_dec_and_test(&root->enabled);
+	/* From here on it makes no variables, unless another patch declares the field. */
+	WRITE_ONCE(m->state, SHADOW_OVER);
+	last = enabled && atomic_dec_and_test(&root->enabled);
 	for (i = 0; i < m->user->nfields; i++) {
 		struct shadow_field *f = m->fields[i];
 		unsigned long flags = shadow_bit_lock(&f->lock);
-		/* From here on no variable of the field is made if this was its last user. */
-		bool unused = !--f->users;
+		bool unused = enabled && !--f->users;
 
+		f->declared--;
 		shadow_bit_unlock(&f->lock, flags);
 		if (unused)
 			field_end(root, f, m->user->fields[i].dtor, m->name);
 	}
 	if (last)
 		undeclared_end(root, m->name);
+}
+
+/*
+ * A patch of another builder that replaces ours tells them nothing: the kernel calls no callbacks of what is replaced.
+ * But it takes them out of its list, behind the last call of theirs that there is (5.1: klp_free_patch_start()).
+ */
+static void replaced_end(struct shadow_root *root)
+{
+	struct shadow_member *m;
+
+	list_for_each_entry(m, &root->members, list)
+		if (m->state == SHADOW_ENABLED && m->user->patch &&
+		    READ_ONCE(m->user->patch->list.next) == LIST_POISON1)
+			member_end(root, m);
 }
 
 static struct shadow_member *member_new(const struct kpatch_shadow_user *user)
@@ -333,6 +327,16 @@ static struct shadow_member *member_new(const struct kpatch_shadow_user *user)
 		strscpy(m->name, user->name, sizeof(m->name));
 	}
 	return m;
+}
+
+static struct shadow_field *field_keep(struct shadow_root *root, unsigned long id)
+{
+	struct shadow_field *f = NULL;
+
+	/* Others may drop what was made. */
+	while (!f && shadow_field_make(root, id, GFP_KERNEL))
+		f = shadow_field_keep(root, id);
+	return f;
 }
 
 int kpatch_shadow_join(const struct kpatch_shadow_user *user)
@@ -349,16 +353,19 @@ int kpatch_shadow_join(const struct kpatch_shadow_user *user)
 		kfree(m);
 		return PTR_ERR(root);
 	}
+	replaced_end(root);
 	for (i = 0; i < user->nfields && !err; i++) {
-		m->fields[i] = shadow_field_get(root, user->fields[i].id, GFP_KERNEL);
+		m->fields[i] = field_keep(root, user->fields[i].id);
 		err = m->fields[i] ? field_declare(root, m->fields[i], user, &user->fields[i]) : -ENOMEM;
 	}
 	if (err) {
-		for (i--; i--; )
-			field_undeclare(m->fields[i]);
+		if (m->fields[--i])
+			shadow_field_unkeep(root, m->fields[i]);
+		while (i--)
+			field_undeclare(root, m->fields[i], false);
 	} else {
 		list_add_tail(&m->list, &root->members);
-		self = m;
+		shadow_self = m;
 		WRITE_ONCE(shadow_root, root);
 	}
 	store_unlock(root);
@@ -375,15 +382,15 @@ void kpatch_shadow_leave(void)
 	unsigned int i;
 
 	store_lock(root);
-	/* Only if a livepatch of another builder replaced ours is it still counted as enabled. */
-	member_end(root, self);
-	list_del(&self->list);
-	for (i = 0; i < self->user->nfields; i++)
-		field_undeclare(self->fields[i]);
+	/* If it never was enabled, or a livepatch of another builder has replaced it. */
+	member_end(root, shadow_self);
+	list_del(&shadow_self->list);
+	for (i = 0; i < shadow_self->user->nfields; i++)
+		field_undeclare(root, shadow_self->fields[i], true);
 	WRITE_ONCE(shadow_root, NULL);
 	store_unlock(root);
-	kfree(self);
-	self = NULL;
+	kfree(shadow_self);
+	shadow_self = NULL;
 	root_put(root);
 }
 
@@ -391,20 +398,27 @@ int kpatch_shadow_pre_patch(struct klp_object *obj)
 {
 	struct shadow_root *root = shadow_root;
 	unsigned int i;
+	int err = 0;
 
 	store_lock(root);
-	self->state = SHADOW_ENABLED;
-	list_move_tail(&self->list, &root->members);
+	if (shadow_self->state != SHADOW_JOINED) {
+		err = shadow_self->state == SHADOW_ENABLED ? 0 : -EINVAL;
+		goto unlock;
+	}
+	replaced_end(root);
+	shadow_self->state = SHADOW_ENABLED;
+	list_move_tail(&shadow_self->list, &root->members);
 	atomic_inc(&root->enabled);
-	for (i = 0; i < self->user->nfields; i++) {
-		struct shadow_field *f = self->fields[i];
+	for (i = 0; i < shadow_self->user->nfields; i++) {
+		struct shadow_field *f = shadow_self->fields[i];
 		unsigned long flags = shadow_bit_lock(&f->lock);
 
 		f->users++;
 		shadow_bit_unlock(&f->lock, flags);
 	}
+unlock:
 	store_unlock(root);
-	return 0;
+	return err;
 }
 
 void kpatch_shadow_post_patch(struct klp_object *obj)
@@ -412,12 +426,12 @@ void kpatch_shadow_post_patch(struct klp_object *obj)
 	struct shadow_root *root = shadow_root;
 	struct shadow_member *m;
 
-	if (!self->user->replace)
+	if (!shadow_self->user->replace)
 		return;
 	store_lock(root);
 	/* As in the kernel: what was enabled before this one is replaced, what came later is not. */
 	list_for_each_entry(m, &root->members, list) {
-		if (m == self)
+		if (m == shadow_self)
 			break;
 		if (m->state == SHADOW_ENABLED)
 			member_end(root, m);
@@ -430,6 +444,6 @@ void kpatch_shadow_post_unpatch(struct klp_object *obj)
 	struct shadow_root *root = shadow_root;
 
 	store_lock(root);
-	member_end(root, self);
+	member_end(root, shadow_self);
 	store_unlock(root);
 }

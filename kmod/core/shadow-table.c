@@ -127,7 +127,6 @@ void shadow_table_insert(struct shadow_table *t, struct shadow_node *node)
 
 	WRITE_ONCE(bucket->aux, bucket->aux | shadow_mark(node->key));
 	link_after(node_before(t, bucket, node->key), node);
-	atomic_long_inc(&t->count);
 }
 
 void shadow_table_remove(struct shadow_table *t, struct shadow_node *node)
@@ -138,5 +137,4 @@ void shadow_table_remove(struct shadow_table *t, struct shadow_node *node)
 		before = before->next;
 	/* node->next stays: a reader that stands there finds its way on. */
 	WRITE_ONCE(before->next, node->next);
-	atomic_long_dec(&t->count);
 }

@@ -47,7 +47,7 @@ struct shadow_node {
 
 struct shadow_table {
 	u32 mask;				/* number of buckets, a power of two, less one */
-	atomic_long_t count;			/* variables */
+	atomic_long_t count;			/* variables; whoever puts them in and takes them out counts */
 	unsigned long stripes[SHADOW_STRIPES];	/* bit 0: locked */
 	struct shadow_node **top[SHADOW_TOP];	/* [bucket / 131072][bucket / 256][bucket] */
 };

@@ -22,24 +22,22 @@ static u32 alignment_for_size(size_t size)
 	return size ? min_t(size_t, size & -size, SMP_CACHE_BYTES) : 1;
 }
 
+/* What a new variable is aligned for. */
+static u32 alignment(struct shadow_root *root, unsigned long id, size_t size)
+{
+	struct shadow_field *field;
+	u32 align;
+
+	rcu_read_lock();
+	field = shadow_field_find(root, id);
+	align = field && READ_ONCE(field->declared) ? READ_ONCE(field->align) : alignment_for_size(size);
+	rcu_read_unlock();
+	return align;
+}
+
 static void *var_data(struct shadow_var *var)
 {
 	return (char *)var + var->node.aux;
-}
-
-/* Under rcu_read_lock() or the lock of the key's stripe. */
-static __always_inline struct shadow_var *var_find(struct shadow_root *root, u32 key, const void *obj,
-						  unsigned long id)
-{
-	struct shadow_node *n;
-
-	for (n = shadow_table_first(&root->table, key); n; n = shadow_table_next(n)) {
-		struct shadow_var *var = container_of(n, struct shadow_var, node);
-
-		if (var->obj == obj && var->id == id)
-			return var;
-	}
-	return NULL;
 }
 
 void *kpatch_shadow_get(void *obj, unsigned long id)
@@ -52,7 +50,7 @@ void *kpatch_shadow_get(void *obj, unsigned long id)
 	rcu_read_lock_sched();
 	root = READ_ONCE(shadow_root);
 	if (likely(root))
-		var = var_find(root, shadow_key(obj, id), obj, id);
+		var = shadow_var_find(root, shadow_key(obj, id), obj, id);
 	if (var)
 		data = var_data(var);
 	rcu_read_unlock_sched();
@@ -76,15 +74,17 @@ static struct shadow_var *var_alloc(void *obj, unsigned long id, size_t size, u3
 	return var;
 }
 
-/* May <*, field> have a new variable of that size? Under the field's lock. */
-static int field_admits(struct shadow_root *root, struct shadow_field *field, size_t size)
+/*
+ * May this module make a new variable of <*, field>, with that size? Under the field's lock. Members change
+ * their state before what is theirs is destroyed, so that nothing is made behind that.
+ */
+static int field_admits(struct shadow_field *field, size_t size)
 {
-	if (field->declared) {
-		if (!field->users)
-			return -ENOENT;
-	} else if (!atomic_read(&root->enabled)) {
+	enum shadow_state state = READ_ONCE(shadow_self->state);
+
+	if (!field->users && state != SHADOW_ENABLED && state != SHADOW_FORCED)
 		return -ENOENT;
-	} else if (!field->variables) {
+	if (!field->declared && !field->variables) {
 		field->size = size;
 		field->align = alignment_for_size(size);
 	}
@@ -111,53 +111,50 @@ static void *var_existing(void *obj, unsigned long id, void *data, size_t existi
 	return likely(existing == size) ? data : wrong_size(id, size, existing);
 }
 
-static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_flags,
-			  klp_shadow_ctor_t ctor, void *ctor_data, bool warn_on_exist)
+/* The pair has no variable yet, as far as one can see without locks. All allocations come before the locks. */
+static void *var_new(struct shadow_root *root, void *obj, unsigned long id, size_t size, gfp_t gfp_flags,
+		     klp_shadow_ctor_t ctor, void *ctor_data, bool warn_on_exist)
 {
-	struct shadow_root *root = READ_ONCE(shadow_root);
-	u32 key = shadow_key(obj, id), align, existing;
+	u32 key = shadow_key(obj, id), existing;
 	struct shadow_var *var, *old;
 	struct shadow_field *field;
 	unsigned long flags;
+	bool unused;
 	void *data;
 	int err;
 
-	if (!root)
-		return NULL;
-	rcu_read_lock();
-	old = var_find(root, key, obj, id);
-	if (old) {
-		data = var_data(old);
-		existing = old->field->size;
-		rcu_read_unlock();
-		return var_existing(obj, id, data, existing, size, warn_on_exist);
-	}
-	rcu_read_unlock();
-
-	/* All allocations come before the locks. */
-	field = shadow_field_get(root, id, gfp_flags);
-	if (!field)
-		return NULL;
-	align = READ_ONCE(field->declared) ? READ_ONCE(field->align) : alignment_for_size(size);
-	var = var_alloc(obj, id, size, align, gfp_flags);
+	var = var_alloc(obj, id, size, alignment(root, id, size), gfp_flags);
 	if (!var)
 		return NULL;
 	/* Once the lock is given back others can free it: nothing of it is read then. */
 	data = var_data(var);
 	shadow_table_prepare(&root->table, key, gfp_flags);
-
+again:
+	if (!shadow_field_make(root, id, gfp_flags)) {
+		kfree(var);
+		return NULL;
+	}
+	rcu_read_lock();
 	flags = shadow_table_lock(&root->table, key);
-	old = var_find(root, key, obj, id);
+	old = shadow_var_find(root, key, obj, id);
 	if (old) {
 		/* The lock also keeps it: it can be freed at once when that is given back. */
 		data = var_data(old);
 		existing = old->field->size;
 		shadow_table_unlock(&root->table, key, flags);
+		rcu_read_unlock();
 		kfree(var);
 		return var_existing(obj, id, data, existing, size, warn_on_exist);
 	}
-	bit_spin_lock(0, &field->lock);
-	err = field_admits(root, field, size);
+	field = shadow_field_lock(root, id);
+	if (!field) {
+		/* It lost its last variable just now. */
+		shadow_table_unlock(&root->table, key, flags);
+		rcu_read_unlock();
+		goto again;
+	}
+	existing = field->size;
+	err = field_admits(field, size);
 	if (err)
 		goto unlock;
 	err = ctor ? ctor(obj, data, ctor_data) : 0;
@@ -171,13 +168,40 @@ static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_fl
 	field->variables++;
 	field->bytes += size;
 	shadow_table_insert(&root->table, &var->node);
+	atomic_long_inc(&root->table.count);
 unlock:
+	unused = shadow_field_unused(field);
 	bit_spin_unlock(0, &field->lock);
 	shadow_table_unlock(&root->table, key, flags);
+	if (unused)
+		shadow_field_drop(root, field);
+	rcu_read_unlock();
 	if (!err)
 		return data;
 	kfree(var);
-	return err == -EINVAL ? wrong_size(id, size, field->size) : NULL;
+	return err == -EINVAL ? wrong_size(id, size, existing) : NULL;
+}
+
+static void *get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_flags,
+			  klp_shadow_ctor_t ctor, void *ctor_data, bool warn_on_exist)
+{
+	struct shadow_root *root = READ_ONCE(shadow_root);
+	struct shadow_var *old;
+	void *data = NULL;
+	u32 existing = 0;
+
+	if (!root)
+		return NULL;
+	rcu_read_lock();
+	old = shadow_var_find(root, shadow_key(obj, id), obj, id);
+	if (old) {
+		data = var_data(old);
+		existing = old->field->size;
+	}
+	rcu_read_unlock();
+	if (old)
+		return var_existing(obj, id, data, existing, size, warn_on_exist);
+	return var_new(root, obj, id, size, gfp_flags, ctor, ctor_data, warn_on_exist);
 }
 
 void *kpatch_shadow_alloc(void *obj, unsigned long id, size_t size, gfp_t gfp_flags,
@@ -196,26 +220,33 @@ void kpatch_shadow_free(void *obj, unsigned long id, klp_shadow_dtor_t dtor)
 {
 	struct shadow_root *root = READ_ONCE(shadow_root);
 	u32 key = shadow_key(obj, id);
+	struct shadow_field *field = NULL;
 	struct shadow_var *var;
 	unsigned long flags;
+	bool unused = false;
 
 	if (!root)
 		return;
+	rcu_read_lock();
 	flags = shadow_table_lock(&root->table, key);
-	var = var_find(root, key, obj, id);
+	var = shadow_var_find(root, key, obj, id);
 	if (var) {
-		struct shadow_field *field = var->field;
-
+		field = var->field;
 		bit_spin_lock(0, &field->lock);
 		list_del(&var->list);
 		field->variables--;
 		field->bytes -= field->size;
+		unused = shadow_field_unused(field);
 		bit_spin_unlock(0, &field->lock);
 		shadow_table_remove(&root->table, &var->node);
+		atomic_long_dec(&root->table.count);
 		if (dtor)
 			dtor(obj, var_data(var));
 	}
 	shadow_table_unlock(&root->table, key, flags);
+	if (unused)
+		shadow_field_drop(root, field);
+	rcu_read_unlock();
 	/* Frees by the offset of "rcu": no callback, and so no pointer to one of ours. */
 	if (var)
 		kfree_rcu(var, rcu);
@@ -244,7 +275,7 @@ unsigned long shadow_field_purge(struct shadow_root *root, struct shadow_field *
 	 * at the same time it may take as many that are made meanwhile.
 	 */
 	for (; left && field_oldest(field, &obj); left--, n++) {
-		kpatch_shadow_free(obj, field->id, dtor);
+		kpatch_shadow_free(obj, field->var.id, dtor);
 		if (may_sleep)
 			cond_resched();
 	}
@@ -254,8 +285,13 @@ unsigned long shadow_field_purge(struct shadow_root *root, struct shadow_field *
 void kpatch_shadow_free_all(unsigned long id, klp_shadow_dtor_t dtor)
 {
 	struct shadow_root *root = READ_ONCE(shadow_root);
-	struct shadow_field *field = root ? shadow_field_get(root, id, 0) : NULL;
+	struct shadow_field *field;
 
-	if (field)
-		shadow_field_purge(root, field, dtor, false);
+	if (!root)
+		return;
+	field = shadow_field_keep(root, id);
+	if (!field)
+		return;
+	shadow_field_purge(root, field, dtor, false);
+	shadow_field_unkeep(root, field);
 }

@@ -29,7 +29,7 @@ void shadow_view_add(struct shadow_root *root, struct shadow_field *field)
 	if (field->view)
 		return;
 	field->view = debugfs_create_dir(field->name, root->view);
-	field->view_id = field->id;
+	field->view_id = field->var.id;
 	debugfs_create_x64("id", 0444, field->view, &field->view_id);
 	debugfs_create_u32("size", 0444, field->view, &field->size);
 	debugfs_create_u32("version", 0444, field->view, &field->version);

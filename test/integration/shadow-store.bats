@@ -46,7 +46,7 @@ setup()
 		# Who may not join.
 		expect_match "size" '^fake_wide: field parent.field has 24 bytes .*, but 8 .* in fake_a; give' "$(refused wide)"
 		expect_match "name" '^fake_named: the fields other.field and parent.field \(of fake_a\) have the same id' "$(refused named)"
-		expect_match "ABI" '^fake_abi: the livepatches that are loaded keep shadow variables of ABI 2 .*, this one.s is 77' "$(refused abi)"
+		expect_match "ABI" '^fake_abi: the livepatches that are loaded keep shadow variables of ABI 3 .*, this one.s is 77' "$(refused abi)"
 		expect "they left nothing" "1 5 1" "$(field field) $(cat $view/modules)"
 
 		# Atomic replace.
@@ -142,6 +142,65 @@ setup()
 	EOF
 	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-version.ko" --module "${ko%/*}/fake-align.ko" \
 		--module "${ko%/*}/fake-forced.ko" --module "${ko%/*}/fake-larger.ko" --module "$ko" --append slub_debug=FZPU
+}
+
+@test "what is in the store waits for who is in it" {
+	test_module_as fake-a shadow-fake
+	test_module_as fake-b shadow-fake --flags "-DFAKE_REPLACE"
+	guest_script <<-'EOF'
+		tell() { echo "$2" > "/sys/module/fake_$1/parameters/do"; }
+		said() { dmesg | grep -q "shadow test: $1"; }
+		waits() {
+			dmesg -c > /dev/null
+			tell a "hold 700" & holder=$!
+			wait_for 10 "fake_a holds the store" said held
+			"$@"
+			said "given back" || fail "$* does not wait"
+			wait $holder
+		}
+		load fake_a
+		waits insmod /modules/fake_b.ko
+		waits tell b enable
+		waits tell b complete
+		waits tell b disable
+		waits rmmod fake_b
+	EOF
+	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-b.ko"
+}
+
+@test "an id is nobody's when all that declare it are over" {
+	test_module_as fake-a shadow-fake
+	test_module_as fake-b shadow-fake --flags "-DFAKE_ID=99 -DFAKE_NAME=\\\"other.field\\\""
+	guest_script <<-'EOF'
+		view=/sys/kernel/debug/kpatch-shadow
+		tell() { echo "$2" > "/sys/module/fake_$1/parameters/do"; }
+		told() { cat "/sys/module/fake_$1/parameters/do" | cut -d , -f 1; }
+		load fake_a
+		load fake_b
+		tell b enable
+		tell a enable
+		tell a "make 2"
+		tell b "more 2"
+		expect "declared by an enabled patch: they are the field's" "made 2 4" "$(told b) $(cat $view/parent.field/variables)"
+		tell a disable
+		expect "they go with it" "0" "$(cat $view/variables)"
+		tell b "raw 3"
+		expect "any size may be made then" "made 3 3" "$(told b) $(cat $view/variables)"
+		tell a "more 1"
+		expect "but not by who is over" "made 0" "$(told a)"
+		unload fake_a
+		if insmod /modules/fake_a.ko 2>/dev/null; then fail "fake_a was loaded"; fi
+		expect_match "the size of what is there counts" 'fake_a: field parent.field has 8 bytes \(aligned to 8\), but 40 \(aligned to 8\) in undeclared variables' "$(dmesg)"
+		tell b disable
+		expect_match "freed with the last" ": 3 undeclared variables freed, fake_b was the last" "$(dmesg)"
+		load fake_a
+		tell a enable
+		tell a "make 2"
+		expect "and free for declarations" "made 2" "$(told a)"
+		unload fake_a
+		unload fake_b
+	EOF
+	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-b.ko" --append slub_debug=FZPU
 }
 
 @test "a look-up that has begun sees the store to its end" {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "shadow-table.c"
+#include "shadow-field.c"
 #include "shadow-var.c"
 
 #define ID	1ul
@@ -12,12 +13,8 @@
 #define CALLS	1000000ul
 
 struct shadow_root *shadow_root;
-static struct shadow_field the_field;
-
-struct shadow_field *shadow_field_get(struct shadow_root *root, unsigned long id, gfp_t gfp)
-{
-	return &the_field;
-}
+static struct shadow_member member = { .state = SHADOW_ENABLED };
+struct shadow_member *shadow_self = &member;
 
 /* In the order in which they are looked up. */
 static void **objects;
@@ -116,7 +113,7 @@ static void fill(unsigned long from, unsigned long n)
 	for (i = 0; i < n; i++) {
 		u32 key = shadow_key(objects[i], ID);
 
-		vars[i] = var_find(shadow_root, key, objects[i], ID);
+		vars[i] = shadow_var_find(shadow_root, key, objects[i], ID);
 		buckets[i] = shadow_bucket(&shadow_root->table, key);
 		if (!vars[i] || kpatch_shadow_get(objects[i], ID + 1))
 			abort();
@@ -157,10 +154,7 @@ int main(int argc, char **argv)
 	shadow_root = calloc(1, sizeof(*shadow_root));
 	if (!objects || !vars || !buckets || !shadow_root || shadow_table_init(&shadow_root->table))
 		return 1;
-	INIT_LIST_HEAD(&the_field.vars);
-	the_field.declared = true;
-	the_field.users = 1;
-	the_field.size = the_field.align = 8;
+	INIT_LIST_HEAD(&shadow_root->fields);
 
 	printf("%-16s %10s %8s  %s\n", "call", "variables", "ns", "times get-hit at 100");
 	for (n = 100; n <= max; n *= n == 100 ? 100 : 10) {

@@ -74,6 +74,14 @@ static inline void INIT_LIST_HEAD(struct list_head *list)
 	list->next = list->prev = list;
 }
 
+static inline void list_add(struct list_head *new, struct list_head *head)
+{
+	new->next = head->next;
+	new->prev = head;
+	head->next->prev = new;
+	head->next = new;
+}
+
 static inline void list_add_tail(struct list_head *new, struct list_head *head)
 {
 	new->next = head;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A livepatch that patches nothing and is enabled and disabled by what is written to the parameter
- * "do", as often as the test likes; "join" only when it is loaded. -DFAKE_... say what it declares, and how it
- * comes and goes.
+ * "do", once. -DFAKE_... say what it declares, and how it comes and goes.
  */
+#include <linux/delay.h>
+#include <linux/wait_bit.h>
+
 #include "fake.h"
+#include "shadow-store.h"
 
 #ifndef FAKE_SIZE
 #define FAKE_SIZE 8
@@ -18,6 +21,9 @@
 #ifndef FAKE_NAME
 #define FAKE_NAME "parent.field"
 #endif
+#ifndef FAKE_ID
+#define FAKE_ID KPATCH_HASH("parent.field")
+#endif
 #define FIELD_ID KPATCH_HASH("parent.field")
 
 static int dtors;
@@ -29,7 +35,7 @@ static void field_dtor(void *obj, void *data)
 
 static const struct kpatch_shadow_field fields[] = {
 	{
-		.name = FAKE_NAME, .id = FIELD_ID, .size = FAKE_SIZE, .align = FAKE_ALIGN,
+		.name = FAKE_NAME, .id = FAKE_ID, .size = FAKE_SIZE, .align = FAKE_ALIGN,
 		.version = FAKE_VERSION, .dtor = field_dtor,
 	},
 #ifdef FAKE_SECOND
@@ -64,6 +70,18 @@ static void make(unsigned long id, unsigned long first, unsigned long n, size_t 
 			made++;
 }
 
+/* Is in the store as if another module were, until it says so. */
+static void hold(unsigned int ms)
+{
+	wait_on_bit_lock(&shadow_root->mutex, 0, TASK_UNINTERRUPTIBLE);
+	pr_info("shadow test: held\n");
+	msleep(ms);
+	pr_info("shadow test: given back\n");
+	clear_bit_unlock(0, &shadow_root->mutex);
+	smp_mb__after_atomic();
+	wake_up_bit(&shadow_root->mutex, 0);
+}
+
 static int set(const char *text, const struct kernel_param *kp)
 {
 	unsigned long n;
@@ -82,6 +100,10 @@ static int set(const char *text, const struct kernel_param *kp)
 		make(4711, 1, n, 16);
 	else if (sscanf(text, "undeclared %lu", &n) == 1)
 		make(3, 1, n, 1000);
+	else if (sscanf(text, "raw %lu", &n) == 1)
+		make(FIELD_ID, 1, n, 40);
+	else if (sscanf(text, "hold %lu", &n) == 1)
+		hold(n);
 	else
 		return -EINVAL;
 	return 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many variables, buckets and callbacks does the core handle in one section with interrupts off?
+ * How many variables (and records of ids, which stand among them), buckets and callbacks does the core handle in one section with interrupts off?
  * The module is built with a core that tells it (shadow-sections.h) and counts, call by call, up to
  * 100,000 variables, which makes the table grow ten times. A line for each kind of call goes to the kernel log.
  */
