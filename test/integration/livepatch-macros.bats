@@ -50,7 +50,9 @@ vmlinux: sysctl_drop_caches" ]
 		expect_match "the error of the callback" 'Device or resource busy|Resource busy' "$(cat /tmp/error)"
 		expect "not there" absent "$(livepatch_state livepatch_callbacks)"
 		is_unloaded livepatch_callbacks || fail "the module stayed"
-		check "no other callback" "$(twice "pre-patch vmlinux stored")"
+		check "what was called for the module is undone" "$(twice "pre-patch zram there
+		pre-patch vmlinux stored
+		post-unpatch zram 1")"
 		expect "the shadow core is gone" "" "$(ls /sys/kernel/debug/kpatch-shadow 2>/dev/null)"
 
 		note "pre-patch returns a positive number"
@@ -58,21 +60,21 @@ vmlinux: sysctl_drop_caches" ]
 		! insmod /modules/livepatch_callbacks.ko 2> /tmp/error || fail "it loaded"
 		expect_match "an error of ours" 'Invalid argument' "$(cat /tmp/error)"
 		is_unloaded livepatch_callbacks || fail "the module stayed"
-		check "no other callback" "$(twice "pre-patch vmlinux stored")"
+		check "what was called for the module is undone" "$(twice "pre-patch zram there
+		pre-patch vmlinux stored
+		post-unpatch zram 1")"
 
-		note "the pre-patch of the module fails: that of the kernel is undone"
+		note "the pre-patch of the module fails"
 		panic 9
 		! insmod /modules/livepatch_callbacks.ko 2> /tmp/error || fail "it loaded"
-		check "the kernel's is undone" "$(twice "pre-patch vmlinux stored
-		pre-patch zram there
-		post-unpatch vmlinux 1")"
+		check "no other callback" "$(twice "pre-patch zram there")"
 		panic "$default"
 
 		load livepatch_callbacks
-		check "in order, loaded" "pre-patch vmlinux stored
-		pre-patch zram there
-		post-patch vmlinux 4
-		post-patch zram"
+		check "in order, loaded" "pre-patch zram there
+		pre-patch vmlinux stored
+		post-patch zram
+		post-patch vmlinux 4"
 		expect "what is patched" "vmlinux/drop_caches_sysctl_handler,1
 		zram/mm_stat_show,1" "$(patched_functions livepatch_callbacks)"
 		statistics 0
@@ -85,7 +87,7 @@ vmlinux: sysctl_drop_caches" ]
 
 		unload zram
 		check "the module goes" "pre-unpatch zram
-		post-unpatch zram"
+		post-unpatch zram 1"
 		disable livepatch_callbacks
 		check "disabled without the module" "pre-unpatch vmlinux
 		post-unpatch vmlinux 1"
@@ -98,10 +100,10 @@ vmlinux: sysctl_drop_caches" ]
 		post-patch zram"
 		expect_match "patched" ' patched$' "$(cat /sys/block/zram0/mm_stat)"
 		disable livepatch_callbacks
-		check "disabled" "pre-unpatch vmlinux
-		pre-unpatch zram
-		post-unpatch vmlinux 1
-		post-unpatch zram"
+		check "disabled: the module's still finds the shadow variables" "pre-unpatch zram
+		pre-unpatch vmlinux
+		post-unpatch zram 1
+		post-unpatch vmlinux 1"
 		unload livepatch_callbacks
 		unload zram
 
