@@ -108,10 +108,10 @@ vmlinux_object()
 		'<other_two>:' added.two-)
 }
 
-@test "vmlinux has no name, a module has its own" {
+@test "vmlinux has no name and is the last, a module has its own" {
 	run generate
 	[ "$(between 'klp_object objects' '^};')" = "static struct klp_object objects[] = {
-$(vmlinux_object; printf '\t{\n\t\t.name = "my_mod",\n\t\t.funcs = funcs_my_mod,\n\t},\n\t{ }\n};')" ]
+$(printf '\t{\n\t\t.name = "my_mod",\n\t\t.funcs = funcs_my_mod,\n\t},\n'; vmlinux_object; printf '\t{ }\n};')" ]
 }
 
 @test "a patch of a module alone has a vmlinux object without functions" {
@@ -119,7 +119,7 @@ $(vmlinux_object; printf '\t{\n\t\t.name = "my_mod",\n\t\t.funcs = funcs_my_mod,
 	run generate
 	[ "$status" -eq 0 ]
 	[ "$(between 'klp_object objects' '^};')" = "static struct klp_object objects[] = {
-$(vmlinux_object; printf '\t{\n\t\t.name = "my_mod",\n\t\t.funcs = funcs_my_mod,\n\t},\n\t{ }\n};')" ]
+$(printf '\t{\n\t\t.name = "my_mod",\n\t\t.funcs = funcs_my_mod,\n\t},\n'; vmlinux_object; printf '\t{ }\n};')" ]
 	[ "$(between 'klp_func funcs_vmlinux' '^};')" = "static struct klp_func funcs_vmlinux[] = {
 $(printf '\t{ }\n};')" ]
 }
@@ -165,9 +165,18 @@ callback_report()
 
 		static int pre_patch_my_mod(struct klp_object *obj)
 		{
-			int err = callback_1(obj);
+			int err = kpatch_shadow_pre_patch(obj);
 
+			if (err)
+				return err;
+			err = callback_1(obj);
 			return err > 0 ? -EINVAL : err;
+		}
+
+		static void post_patch_my_mod(struct klp_object *obj)
+		{
+			kpatch_shadow_post_patch(obj);
+			callback_2(obj);
 		}
 
 		static int pre_patch_vmlinux(struct klp_object *obj)
@@ -177,8 +186,6 @@ callback_report()
 			if (err)
 				return err;
 			err = callback_3(obj);
-			if (err)
-				kpatch_shadow_post_unpatch(obj);
 			return err > 0 ? -EINVAL : err;
 		}
 
@@ -195,13 +202,22 @@ callback_report()
 		}
 
 		/*
-		 * The kernel objects that are patched; the one without a name is the kernel itself. It is always there:
-		 * its callbacks tell the shadow core when the patch is enabled and when no longer.
+		 * The kernel objects that are patched; the one without a name is the kernel itself. It is always there: its
+		 * callbacks tell the shadow core when the patch is enabled and when no longer. It is the last, as the kernel calls
+		 * in this order, also on the way back: no other object's callbacks come behind the end of the shadow variables.
 		 */
 
 	EOT
 	diff -u - <(between 'klp_object objects' '^};' | tr -d '\t') <<-'EOT'
 		static struct klp_object objects[] = {
+			{
+				.name = "my_mod",
+				.funcs = funcs_my_mod,
+				.callbacks = {
+					.pre_patch = pre_patch_my_mod,
+					.post_patch = post_patch_my_mod,
+				},
+			},
 			{
 				.funcs = funcs_vmlinux,
 				.callbacks = {
@@ -209,14 +225,6 @@ callback_report()
 					.post_patch = post_patch_vmlinux,
 					.pre_unpatch = callback_5,
 					.post_unpatch = post_unpatch_vmlinux,
-				},
-			},
-			{
-				.name = "my_mod",
-				.funcs = funcs_my_mod,
-				.callbacks = {
-					.pre_patch = pre_patch_my_mod,
-					.post_patch = callback_2,
 				},
 			},
 			{ }
