@@ -216,17 +216,15 @@ void *kpatch_shadow_get_or_alloc(void *obj, unsigned long id, size_t size, gfp_t
 	return get_or_alloc(obj, id, size, gfp_flags, ctor, ctor_data, false);
 }
 
-void kpatch_shadow_free(void *obj, unsigned long id, klp_shadow_dtor_t dtor)
+/* Was there one? */
+static bool var_free(struct shadow_root *root, void *obj, unsigned long id, klp_shadow_dtor_t dtor)
 {
-	struct shadow_root *root = READ_ONCE(shadow_root);
 	u32 key = shadow_key(obj, id);
 	struct shadow_field *field = NULL;
 	struct shadow_var *var;
 	unsigned long flags;
 	bool unused = false;
 
-	if (!root)
-		return;
 	rcu_read_lock();
 	flags = shadow_table_lock(&root->table, key);
 	var = shadow_var_find(root, key, obj, id);
@@ -250,6 +248,15 @@ void kpatch_shadow_free(void *obj, unsigned long id, klp_shadow_dtor_t dtor)
 	/* Frees by the offset of "rcu": no callback, and so no pointer to one of ours. */
 	if (var)
 		kfree_rcu(var, rcu);
+	return var;
+}
+
+void kpatch_shadow_free(void *obj, unsigned long id, klp_shadow_dtor_t dtor)
+{
+	struct shadow_root *root = READ_ONCE(shadow_root);
+
+	if (root)
+		var_free(root, obj, id, dtor);
 }
 
 /* The oldest variable of a field. */
@@ -274,8 +281,8 @@ unsigned long shadow_field_purge(struct shadow_root *root, struct shadow_field *
 	 * New ones join the list's end, so this frees all that were there, and ends. Where others free some
 	 * at the same time it may take as many that are made meanwhile.
 	 */
-	for (; left && field_oldest(field, &obj); left--, n++) {
-		kpatch_shadow_free(obj, field->var.id, dtor);
+	for (; left && field_oldest(field, &obj); left--) {
+		n += var_free(root, obj, field->var.id, dtor);
 		if (may_sleep)
 			cond_resched();
 	}

@@ -15,6 +15,38 @@ setup()
 	need_kernel
 }
 
+@test "what a livepatch of another builder has replaced leaves nothing for the next one of ours" {
+	local version
+	test_module shadow-foreign --no-core
+	for version in 1 2; do
+		test_module_as "live-v$version" shadow-live --livepatch cmdline_proc_show=live_cmdline_proc_show \
+			--flags "-DLIVE_VERSION=$version"
+	done
+	guest_script <<-'EOF'
+		view=/sys/kernel/debug/kpatch-shadow
+		number() { cat "$view/inode.$1/$2"; }
+		load live_v1
+		cat /proc/cmdline > /dev/null
+		expect "v1 counts" "reads=2" "$(cat /proc/cmdline)"
+		load shadow_foreign
+		expect "replaced" foreign "$(cat /proc/cmdline)"
+		wait_for 10 "v1 is over" _is_disabled live_v1
+		expect "nobody has said so" "1 1" "$(number reads users) $(cat $view/enabled)"
+		load live_v2
+		expect_match "now it is known" 'inode.reads: 1 variable \([0-9]+ bytes\) destroyed, live_v1 was the last' "$(dmesg)"
+		expect_match "with the destructor of v1" 'live: destructor, 2 reads' "$(dmesg)"
+		expect "v2 starts clean" "reads=1 second=101" "$(cat /proc/cmdline)"
+		expect "one user" "1 1" "$(number reads users) $(cat $view/enabled)"
+		unload live_v1
+		unload shadow_foreign
+		expect "v2 goes on" "reads=2 second=102" "$(cat /proc/cmdline)"
+		disable live_v2
+		unload live_v2
+		expect "no store any more" "" "$(ls -d $view 2>/dev/null || true)"
+	EOF
+	boot --module "$ko" --module "${ko%/*}/shadow-foreign.ko" --module "${ko%/*}/live-v1.ko"
+}
+
 @test "real livepatches replace each other while tasks read, all calls run, and a module with only the core comes and goes" {
 	local version
 	test_module shadow-stress --flags -DSTRESS_REPLACED
