@@ -203,6 +203,35 @@ setup()
 	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-b.ko" --append slub_debug=FZPU
 }
 
+@test "when the last module is gone nothing that any of them has allocated is left" {
+	test_module_as fake-a shadow-fake
+	test_module_as fake-b shadow-fake --flags "-DFAKE_REPLACE"
+	test_module_as fake-wide shadow-fake --flags "-DFAKE_SIZE=24"
+	guest_script <<-'EOF'
+		tell() { echo "$2" > "/sys/module/fake_$1/parameters/do"; }
+		# With slub_debug=U the kernel knows who has allocated each object: "  12 function+0x../0x.. [module] age=..."
+		# Code of a module that is gone has no name any more.
+		ours() { cat /sys/kernel/debug/slab/kmalloc-*/alloc_traces | grep -E '^ +[0-9]+ (0x|.*\[fake_)' || true; }
+		nothing() { [ -z "$(ours)" ]; }
+		expect "before" "" "$(ours)"
+		load fake_a
+		tell a enable
+		tell a "make 2000"
+		tell a "undeclared 10"
+		if insmod /modules/fake_wide.ko 2>/dev/null; then fail "fake_wide was loaded"; fi
+		expect_match "variables are seen" '2000 .*fake_a' "$(ours)"
+		load fake_b
+		tell b enable
+		tell b complete
+		unload fake_a
+		tell b "more 10"
+		unload fake_b
+		wait_for 20 "all is freed; there is: $(ours)" nothing
+	EOF
+	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-b.ko" --module "${ko%/*}/fake-wide.ko" \
+		--append slub_debug=FZPU
+}
+
 @test "a look-up that has begun sees the store to its end" {
 	test_module shadow-late
 	guest_script <<-'EOF'

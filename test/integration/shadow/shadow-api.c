@@ -4,10 +4,12 @@
  * mistakes that must be answered by a WARN.
  */
 #include <linux/interrupt.h>
+#include <linux/io.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
 #include "fake.h"
+#include "shadow-store.h"
 
 static bool warn;
 module_param(warn, bool, 0444);
@@ -59,6 +61,16 @@ FAKE_LIVEPATCH(fields);
 
 static struct parent parents[20000];
 
+static unsigned int records(void)
+{
+	struct shadow_field *f;
+	unsigned int n = 0;
+
+	list_for_each_entry(f, &shadow_root->fields, var.list)
+		n++;
+	return n;
+}
+
 static void test_calls(void)
 {
 	struct parent *a = &parents[0], *b = &parents[1];
@@ -104,6 +116,12 @@ static void test_calls(void)
 	CHECK(!klp_shadow_get(a, 1) && klp_shadow_get(b, 1) == q);
 	klp_shadow_free_all(1);
 	CHECK(!klp_shadow_get(b, 1));
+
+	/* Memory is what the caller asks for. */
+	p = klp_shadow_alloc(a, 8, sizeof(*p), GFP_KERNEL | GFP_DMA, NULL, NULL);
+	CHECK(p && (!IS_ENABLED(CONFIG_ZONE_DMA) || virt_to_phys(p) < 16 << 20));
+	CHECK(!klp_shadow_alloc(b, 8, 64ul << 20, GFP_KERNEL | __GFP_NOWARN, NULL, NULL));
+	klp_shadow_free(a, 8);
 
 	/* Memory that was used before is zeroed; what is freed stays for a grace period. */
 	for (i = 0; i < 64; i++) {
@@ -153,6 +171,17 @@ static void test_calls(void)
 	klp_shadow_free_all(6);
 	for (i = 0; i < ARRAY_SIZE(parents); i++)
 		CHECK(!klp_shadow_get(&parents[i], 6));
+
+	/* An id that has no variable any more leaves nothing; one whose constructor fails neither. */
+	for (i = 0; i < 1000; i++)
+		CHECK(klp_shadow_alloc(a, 1000 + i, 8, GFP_KERNEL, NULL, NULL));
+	CHECK(records() == ARRAY_SIZE(fields) + 1000);
+	for (i = 0; i < 1000; i += 2) {
+		klp_shadow_free(a, 1000 + i);
+		klp_shadow_free_all(1001 + i);
+	}
+	CHECK(!klp_shadow_alloc(a, 7, sizeof(*p), GFP_KERNEL, counting_ctor, NULL));
+	CHECK(records() == ARRAY_SIZE(fields));
 }
 
 static void test_macros(void)

@@ -16,6 +16,7 @@
 #include <linux/prandom.h>
 
 #include "fake.h"
+#include "shadow-store.h"
 
 #define THREADS		4
 #define SHARED		32	/* objects that all use, with two ids */
@@ -97,6 +98,19 @@ static void look(void *obj, unsigned long id)
 	rcu_read_unlock();
 }
 
+/* The id has few variables, so that its record comes and goes all the time. */
+static void brief_call(u32 random, gfp_t gfp)
+{
+	void *obj = (void *)((random >> 8 & 1) * 64ul + 64);
+
+	if (random >> 16 & 1)
+		klp_shadow_free(obj, 102, NULL);
+	else if (random >> 17 & 7)
+		klp_shadow_get_or_alloc(obj, 102, sizeof(struct data), gfp, NULL, NULL);
+	else
+		klp_shadow_free_all(102, NULL);
+}
+
 /* One call on a pair that everybody uses. Without gfp: none that allocates. */
 static void shared_call(u32 random, gfp_t gfp)
 {
@@ -113,6 +127,10 @@ static void shared_call(u32 random, gfp_t gfp)
 	case 2:
 	case 3:
 		klp_shadow_free(obj, label.id, label_dtor);
+		break;
+	case 4:
+		if (gfp)
+			brief_call(random, gfp);
 		break;
 	default:
 		look(obj, label.id);
@@ -139,6 +157,22 @@ static void timer_start(struct hrtimer *t, enum hrtimer_mode mode)
 	hrtimer_init(t, CLOCK_MONOTONIC, mode);
 	t->function = timer_function;
 	hrtimer_start(t, ns_to_ktime(INTERVAL), mode);
+}
+
+/* The kernel enables no livepatch twice. */
+static void enable_again(void)
+{
+	unsigned long flags;
+	int i;
+
+	kpatch_shadow_post_unpatch(NULL);
+	for (i = 0; i < ARRAY_SIZE(fields); i++) {
+		flags = shadow_bit_lock(&shadow_self->fields[i]->lock);
+		shadow_self->fields[i]->declared++;
+		shadow_bit_unlock(&shadow_self->fields[i]->lock, flags);
+	}
+	WRITE_ONCE(shadow_self->state, SHADOW_JOINED);
+	CHECK(!kpatch_shadow_pre_patch(NULL));
 }
 
 static int thread_function(void *arg)
@@ -168,8 +202,7 @@ static int thread_function(void *arg)
 			CHECK(klp_shadow_alloc(obj, 100, sizeof(struct data), GFP_KERNEL, label_ctor, &label) || replaced);
 		own_there[i] = !own_there[i];
 		if (replaced && !own && time_after(jiffies, again)) {
-			kpatch_shadow_post_unpatch(NULL);
-			kpatch_shadow_pre_patch(NULL);
+			enable_again();
 			again = jiffies + HZ;
 		}
 		if (!(++n % 4096))
@@ -209,6 +242,7 @@ static void __exit stress_exit(void)
 	hrtimer_cancel(&hard_timer);
 	klp_shadow_free_all(100, label_dtor);
 	klp_shadow_free_all(101, label_dtor);
+	klp_shadow_free_all(102, NULL);
 	CHECK(atomic_long_read(&constructed) == atomic_long_read(&destroyed));
 	CHECK(atomic_long_read(&interrupts) > 100 && atomic_long_read(&hard_interrupts) > 100);
 	pr_info("shadow test: %ld calls, %ld in timers, %ld variables, %d failures\n",
