@@ -203,6 +203,36 @@ klp_shadow_get_or_alloc" ]
 	boot $(modules v1 v2) --file "$BATS_FILE_TMPDIR/vfork-hold"
 }
 
+@test "a livepatch that goes by force stays a user for ever" {
+	guest <<-'EOF'
+		sysfs=/sys/kernel/livepatch/livepatch_task_v2
+		load livepatch_task_v1
+		fork 3
+		mkfifo /tmp/hold
+		exec 5<>/tmp/hold
+		/test/vfork-hold </tmp/hold &
+		hold=$!
+		asleep() { grep -q kernel_clone "/proc/$hold/stack"; }
+		wait_for 10 "a task sleeps in the new kernel_clone" asleep
+		insmod /modules/livepatch_task_v2.ko
+		expect "the transition is held up" 1 "$(cat $sysfs/transition)"
+		echo 1 > $sysfs/force
+		wait_transition livepatch_task_v2
+		expect "v2 goes on" 3 "$(forks)"
+		expect "v1 is a user for ever" "2 2" "$(number forks users) $(cat $view/enabled)"
+		expect "which is said" 1 "$(said 'livepatch_task_v1: its transition was forced, .*: they are kept')"
+		echo >&5
+		disable livepatch_task_v2
+		expect "v1 uses it" "1 0" "$(number forks users) $(said 'task_struct.forks: .* destroyed')"
+		[ "$(number forks variables)" -gt 0 ] || fail "nothing is left"
+		expect "what it did not declare is gone" 0 "$(number born variables)"
+		unload livepatch_task_v2
+		! rmmod livepatch_task_v1 2>/dev/null || fail "the kernel lets it go"
+	EOF
+	# shellcheck disable=SC2046
+	boot $(modules v1 v2) --file "$BATS_FILE_TMPDIR/vfork-hold"
+}
+
 @test "real livepatches come and go again and again, while all calls run and a module with only the core comes and goes" {
 	if [[ ${KPATCH_TEST_ACCEL:-} != kvm ]] && switches_in_cond_resched; then
 		skip "each transition changes thousands of calls in this kernel's code, and tells all processors of each: minutes, while they are busy"

@@ -60,6 +60,31 @@ setup()
 	[ "$output" = "klp_shadow_alloc klp_shadow_free klp_shadow_get klp_shadow_get_or_alloc" ]
 	run modinfo -F kpatch_shadow "$ko"
 	[ "$output" = "" ]
+	guest_script <<-'EOF'
+		view=/sys/kernel/debug/kpatch-shadow
+		show() { cat /sys/block/loop0/loop/autoclear; }
+		dd if=/dev/zero of=/tmp/disk bs=64k count=16 2>/dev/null
+		load livepatch_loop
+		load loop
+		losetup /dev/loop0 /tmp/disk
+		expect "the fields work" "0 shows=1 made_patched=1 total=1" "$(show)"
+		expect "as before" "0 shows=2 made_patched=1 total=2" "$(show)"
+		expect "none is in our store" 0 "$(cat $view/variables)"
+		losetup -d /dev/loop0
+		unload loop
+		disable livepatch_loop
+		unload livepatch_loop
+		expect "there is none any more" "" "$(ls -d $view 2>/dev/null || true)"
+		load livepatch_loop
+		load loop
+		losetup /dev/loop0 /tmp/disk
+		expect "in the kernel's it outlives the livepatch" "0 shows=1 made_patched=1 total=3" "$(show)"
+		losetup -d /dev/loop0
+		unload loop
+		disable livepatch_loop
+		unload livepatch_loop
+	EOF
+	boot --module "$ko" --module loop --append slub_debug=FZPU
 }
 
 @test "a module is the same, byte for byte, when it is built again" {
