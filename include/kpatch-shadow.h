@@ -294,7 +294,11 @@ static_assert(1, "")
 	kpatch_get_or_alloc__kpatch_state__##state(NULL, gfp, KPATCH_OPTIONAL(__VA_ARGS__))
 #define kpatch_state_free(state)	kpatch_free__kpatch_state__##state(NULL)
 
-#define KPATCH_OPTIONAL_(none, arg, ...)	arg
-#define KPATCH_OPTIONAL(...)	KPATCH_OPTIONAL_(none, ##__VA_ARGS__, NULL)
+/* None or one; the error for more names the number. */
+#define kpatch_arguments_of_constructor_0(none)		NULL
+#define kpatch_arguments_of_constructor_1(none, arg)	arg
+#define KPATCH_OPTIONAL(...) \
+	KPATCH_PASTE(kpatch_arguments_of_constructor_, \
+		     KPATCH_COUNT_(none, ##__VA_ARGS__, 5, 4, 3, 2, 1, 0))(none, ##__VA_ARGS__)
 
 #endif

@@ -22,11 +22,12 @@ shadow_fields()
 		fi
 	done | LC_ALL=C sort -u >"$WORKDIR/shadow"
 	shadow_check "$WORKDIR/shadow" || exit "$EXIT_ERROR"
-	cat "$WORKDIR/shadow"
+	cut -f 1-7 "$WORKDIR/shadow"
 }
 
 # shadow_declarations OBJECT: a record of the section is a row of 64-bit words, see KPATCH_SHADOW_RECORD
 # in the header. It begins with a magic word and its length; the compiler may leave gaps between them.
+# Prints the fields as above, and behind them all options of the declaration, to be compared.
 shadow_declarations()
 {
 	local bytes=$WORKDIR/shadow.section
@@ -71,8 +72,12 @@ shadow_declarations()
 				if (id == "0000000000000000")
 					id = word[i + 3]
 				dtor = ((options + 3) * 8) in reloc ? reloc[(options + 3) * 8] : "-"
-				printf "shadow\t%s\t%s\t%d\t%d\t%d\t%s\n", name, id, number(word[i + 4]), number(word[i + 5]),
+				printf "shadow\t%s\t%s\t%d\t%d\t%d\t%s\t", name, id, number(word[i + 4]), number(word[i + 5]),
 					number(word[options + 1]), dtor
+				# What has no name of its own lies elsewhere in each object.
+				for (j = options; j < i + length_; j++)
+					printf "%s", (j * 8) in reloc ? (reloc[j * 8] ~ /^\./ ? "@" : "@" reloc[j * 8]) : word[j]
+				printf "\n"
 				i += length_
 			}
 		}'
@@ -84,7 +89,7 @@ shadow_check()
 	local bad
 	bad=$(cut -f 2 "$1" | uniq -d | sed -n 1p)
 	if [[ -n $bad ]]; then
-		REASON=shadow error "$bad: the objects of the patch declare this field in different ways; declare it once, in a header"
+		REASON=shadow error "$bad: the objects of the patch declare this field in different ways; declare it once, in a header, or give one of two fields another name"
 		return 1
 	fi
 	bad=$(awk -F '\t' '$3 in name { print name[$3] " and " $2; exit } { name[$3] = $2 }' "$1")

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The calls. Their meaning is that of the kernel's functions of the same names, with three
- * differences: all variables of an id have one size; nothing is made for a field that no enabled
- * patch declares, or for an undeclared one when no patch is enabled at all (the call fails like an
- * allocation); and data are aligned for their type.
+ * differences: all variables of an id have one size; a patch that is not enabled, or not any more, makes none,
+ * but of fields that an enabled one declares (the call fails like an allocation); and data are aligned
+ * for their type.
  *
  * A writer takes the lock of the table's stripe, then that of the field, for one variable.
  * Constructors run under both, destructors under the first, with interrupts off, as in the kernel.

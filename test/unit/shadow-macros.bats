@@ -176,6 +176,13 @@ text_dtor" ]
 	EOF
 }
 
+@test "more than one argument for a constructor is refused" {
+	refused "kpatch_arguments_of_constructor_2" <<-'EOF'
+		KPATCH_SHADOW_FIELD(parent, counter, int);
+		void f(struct parent *p) { use(kpatch_field_alloc(parent, counter, p, GFP_KERNEL, p, p)); }
+	EOF
+}
+
 @test "the build reads names, ids, sizes, alignments, versions and destructors" {
 	compile <<-'EOF'
 		struct wide { char c[64]; } __attribute__((aligned(64)));
@@ -186,7 +193,7 @@ text_dtor" ]
 		KPATCH_SHADOW_FLAG(parent, flag);
 		KPATCH_SHADOW_STATE(total, unsigned long);
 	EOF
-	run bash -c "source '$TOP/kpatch-build/kpatch-build'; WORKDIR=. ; shadow_declarations x.o | sort"
+	run bash -c "source '$TOP/kpatch-build/kpatch-build'; WORKDIR=. ; shadow_declarations x.o | cut -f 1-7 | sort"
 	[ "$status" -eq 0 ]
 	expected=$(printf 'shadow\t%s\t%s\t%s\t%s\t%s\t%s\n' \
 		kpatch_state.total "$(fnv kpatch_state.total)" 8 8 0 - \
@@ -213,11 +220,33 @@ fnv()
 	printf 'shadow\ta.b\t1\t4\t4\t0\t-\nshadow\ta.b\t1\t8\t8\t0\t-\n' > twice
 	run bash -c "source '$TOP/kpatch-build/kpatch-build'; ui_init; shadow_check twice"
 	[ "$status" -eq 1 ]
-	[ "$output" = "kpatch-build: error: a.b: the objects of the patch declare this field in different ways; declare it once, in a header" ]
+	[ "$output" = "kpatch-build: error: a.b: the objects of the patch declare this field in different ways; declare it once, in a header, or give one of two fields another name" ]
 	printf 'shadow\ta.b\t1\t4\t4\t0\t-\nshadow\ta.c\t1\t4\t4\t0\t-\n' > same
 	run bash -c "source '$TOP/kpatch-build/kpatch-build'; ui_init; shadow_check same"
 	[ "$status" -eq 1 ]
 	[ "$output" = "kpatch-build: error: the fields a.b and a.c have the same id; rename one of them or give it an id of its own" ]
+}
+
+@test "declarations that differ in anything are told apart, and those that don't are one" {
+	declarations()
+	{
+		compile
+		bash -c "source '$TOP/kpatch-build/kpatch-build'; WORKDIR=. ; shadow_declarations x.o"
+	}
+	local ctor='int f(void *obj, void *data, void *arg); int g(void *obj, void *data, void *arg);'
+	declarations > one <<< "$ctor KPATCH_SHADOW_FIELD(parent, counter, const char *, .initial = \"text\", .ctor = f);"
+	declarations > same <<< "const char *c = \"another text\"; $ctor KPATCH_SHADOW_FIELD(parent, counter, const char *, .initial = \"text\", .ctor = f);"
+	declarations > ctor <<< "$ctor KPATCH_SHADOW_FIELD(parent, counter, const char *, .initial = \"text\", .ctor = g);"
+	declarations > without <<< "$ctor KPATCH_SHADOW_FIELD(parent, counter, const char *, .ctor = f);"
+	cmp one same
+	local other
+	for other in ctor without; do
+		[ "$(cut -f 1-7 one)" = "$(cut -f 1-7 $other)" ]
+		sort -u one $other > twice
+		run bash -c "source '$TOP/kpatch-build/kpatch-build'; ui_init; shadow_check twice"
+		[ "$status" -eq 1 ]
+		[[ $output == "kpatch-build: error: parent.counter: the objects of the patch declare this field in different ways"* ]]
+	done
 }
 
 @test "a store that does not exist is refused" {
