@@ -312,7 +312,7 @@ diff_one()
 	findings_of create-diff-object "$object" "$WORKDIR/diff/$1/$2.findings"
 	if ((code != 0 && code != 3)) || ((DEBUG)); then
 		messages_show "$text" >&"$STDERR"
-		((code == 0 || code == 3)) || said
+		((code == 0 || code == 3)) || [[ ! -s $text ]] || said
 	else
 		grep -E '^[^ ]+: warning: |: new static variable, ' "$text" >&"$STDERR" || true
 	fi

@@ -248,7 +248,11 @@ link_final()
 		clear_line
 		cat "$dir/messages" >&"$STDERR"
 	fi
-	((code == 0)) || { ((code == 2)) && exit 2; failed "$WORKDIR" "$MODNAME: create-klp-module failed"; }
+	if ((code == EXIT_REFUSED)); then
+		[[ ! -s $dir/messages ]] || said
+		exit "$EXIT_REFUSED"
+	fi
+	((code == 0)) || failed "$WORKDIR" "$MODNAME: create-klp-module failed"
 }
 
 # module_put: the module, at its place. Under a temporary name first: what has the right name is whole.

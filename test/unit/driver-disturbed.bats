@@ -425,3 +425,12 @@ limited()
 	[ "$(wc -l <"$WHOLE/gets")" -eq 4 ]
 	next_works
 }
+
+@test "what the kernel would not load is refused in the last stage, in its words and with its status" {
+	run --separate-stderr whole WHOLE_REFUSES='x.ko: 70000 sections' -- fix.patch
+	[ "$status" -eq 2 ]
+	[ "$(tail -n 1 <<<"$stderr")" = "create-klp-module: refused: x.ko: 70000 sections" ] || { echo "$stderr"; return 1; }
+	[ ! -e livepatch-fix.ko ]
+	[ -z "$(ls tmp)" ]
+	next_works
+}

@@ -55,6 +55,10 @@ whole_driver()
 		printf 'kpatch-diff\t1\nobject\tvmlinux\nfunction\tone\t0\t__kpatch_new.vmlinux.one.0\t6\n' >"$report"
 	END
 	program "$1/create-klp-module/create-klp-module" <<-'END'
+		if [ -n "$WHOLE_REFUSES" ]; then
+			echo "create-klp-module: refused: $WHOLE_REFUSES" >&2
+			exit 2
+		fi
 		while [ $# -gt 2 ]; do
 			shift
 		done
