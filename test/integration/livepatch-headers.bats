@@ -58,8 +58,11 @@ diffed()
 }
 
 @test "a header that many include, and an inline function that one uses" {
+	local seen=33
+	# Other flavours have more drivers.
+	[[ $KPATCH_TEST_RELEASE == *-cloud-* ]] || seen=52
 	build 0 virtio --skip-cleanup virtio-header.patch
-	output_has '^headers  1 of 33 objects that see the change may differ '
+	output_has "^headers  1 of $seen objects that see the change may differ "
 	output_has '^  changed   virtio_net: virtnet_get_drvinfo\(\): virtio_bus_name\(\) at include/linux/virtio_config.h:299 is inlined into it$'
 	[ "$(diffed)" = drivers/net/virtio_net.o ]
 }
