@@ -36,9 +36,6 @@ kernel_known_check()
 	number=$(release_number "$RELEASE")
 	((number >= $(release_number $KERNEL_OLDEST))) ||
 		REASON=kernel refuse "$RELEASE: is older than $KERNEL_OLDEST, and other in its image, its build and its livepatches than what is known here; boot a kernel of $KERNEL_OLDEST or later"
-	if oot_wanted && ((number >= $(release_number 6.13))); then
-		REASON=kernel refuse "$OOT_MODULE: is a module for $RELEASE; from 6.13 on make compiles modules that are not part of the kernel's source in another way, which is not known here"
-	fi
 	((number <= $(release_number $KERNEL_NEWEST))) ||
 		warning "$RELEASE: is newer than $KERNEL_NEWEST, up to which it is known what kernels hold: load the livepatch in a virtual machine first, and see there that it does what it should"
 }

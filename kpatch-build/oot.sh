@@ -187,7 +187,7 @@ oot_make()
 		>"$WORKDIR/make.out" 2>"$WORKDIR/make.err" </dev/null || true
 	cat "$WORKDIR/make.err" >>"$LOG"
 	# A path of the tree would lead past the patch.
-	sed "s|$src/||g" "$WORKDIR/make.out"
+	awk -v dir="$1" -v relative="$WORKDIR/oot.relative" -f "$STAGES/oot-paths.awk" "$WORKDIR/make.out" | sed "s|$src/||g"
 }
 
 # oot_plan: the plan of the module, and the flags of a module of our own, which are those of a module without flags.
@@ -221,7 +221,8 @@ oot_reason()
 	grep -m 1 -E '\*\*\*|[Ee]rror' "$WORKDIR/make.err" || printf 'it lists nothing to compile\n'
 }
 
-# oot_prefix: __FILE__ is where the source lay when the module was built, which the module's strings tell if it uses it.
+# oot_prefix: __FILE__ is where the source lay when the module was built, which the module's strings tell if it uses it; from 6.13 on
+# make leaves the directory out.
 oot_prefix()
 {
 	local file prefix=
@@ -234,9 +235,9 @@ oot_prefix()
 			}' "$WORKDIR/oot.strings")
 		[[ -z $prefix ]] || break
 	done < <(cut -f 2 "$PROFILE/plan")
-	: "${prefix:=$OOT_SOURCE/}"
-	log "$OOT_NAME was built in $prefix"
-	[[ $prefix =~ ^[A-Za-z0-9/._+:@~-]+$ ]] || die "$prefix: has characters that cannot be part of the path of a source"
+	[[ -n $prefix || -e $WORKDIR/oot.relative ]] || prefix=$OOT_SOURCE/
+	log "$OOT_NAME was built in ${prefix:-its directory}"
+	[[ $prefix =~ ^[A-Za-z0-9/._+:@~-]*$ ]] || die "$prefix: has characters that cannot be part of the path of a source"
 	# ccache takes no notice of the option by itself, and would find the object of the same source elsewhere.
 	awk -F '\t' -v OFS='\t' -v map=" -fmacro-prefix-map=$OOT_DIR/=$prefix -DKPATCH_OOT_PREFIX=$prefix" '{ $5 = $5 map; print }' \
 		"$PROFILE/plan" >"$WORKDIR/oot.plan"

@@ -258,7 +258,7 @@ config_check()
 known()
 {
 	driver_source
-	RELEASE=$1 OOT_MODULE=${2:-}
+	RELEASE=$1
 	kernel_known_check
 }
 
@@ -276,13 +276,6 @@ known()
 		run known "$release"
 		expect 0 "kpatch-build: warning: $release: is newer than 6.18, up to which it is known what kernels hold: load the livepatch in a virtual machine first, and see there that it does what it should"
 	done
-}
-
-@test "a module out of the tree of a kernel whose make compiles it in another way is refused" {
-	run known 6.13.0 mine.ko
-	expect 2 "kpatch-build: refused: mine.ko: is a module for 6.13.0; from 6.13 on make compiles modules that are not part of the kernel's source in another way, which is not known here"
-	run known 6.12.117 mine.ko
-	[ "$status-$output" = 0- ]
 }
 
 @test "an old kernel is refused before anything is looked for, and the report says why" {

@@ -122,6 +122,47 @@ compiled()
 	[ "$(cat "$PROFILE/module-flags")" = "gcc -D__KERNEL__ -O2 -DMODULE$TAB" ]
 }
 
+# compiled_there OBJECT SOURCE [FLAGS] [OBJTOOL]: the same from 6.13 on, in the module's directory.
+compiled_there()
+{
+	local command="gcc -I/k/include -I/k/arch/x86/include -include /k/include/linux/kconfig.h -D__KERNEL__ -O2 ${3:-} -DMODULE -DKBUILD_MODNAME='\"mine\"' -c -o $1 $2 ${4:-}"
+	printf "set -e; echo '%s'; trap 'kill -s PIPE \$\$' PIPE; %s; /k/scripts/basic/fixdep ./.x.d $1 '%s'\n" "$command" "$command" "$command"
+}
+
+@test "what make says in the directory of the module is as if it were said in the tree, for all that is relative" {
+	driver_source
+	{
+		compiled_there a.o a.c '-I. -I ./include -Isub/include -include own.h -I/opt/include' \
+			'; /k/tools/objtool/objtool --orc --link --module a.o'
+		compiled_there sub/b.o /k/oot/sub/b.c
+		compiled oot/c mine
+		echo 'ld -r -o mine.o @mine.mod'
+	} >make
+	awk -v dir=oot -v relative=relative -f "$STAGES/oot-paths.awk" make | sed 's|/k/||g' >out
+	[ -e relative ]
+	: >generated
+	: >rest
+	plan_parse out . >plan
+	diff -u plan - <<-EOF
+		oot/a.o	oot/a.c	mine	c	gcc -Iinclude -Iarch/x86/include -include include/linux/kconfig.h -D__KERNEL__ -O2 -Ioot/. -I oot/./include -Ioot/sub/include -include oot/own.h -I/opt/include -DMODULE -DKBUILD_MODNAME='"mine"'	tools/objtool/objtool --orc --link --module
+		oot/c.o	oot/c.c	mine	c	$(compiled oot/c mine | sed "s/.*PIPE; //; s/ -c -o.*//")	
+		oot/sub/b.o	oot/sub/b.c	mine	c	gcc -Iinclude -Iarch/x86/include -include include/linux/kconfig.h -D__KERNEL__ -O2  -DMODULE -DKBUILD_MODNAME='"mine"'	
+	EOF
+	[ ! -s rest ]
+	# Before 6.13.
+	compiled oot/c mine >make
+	awk -v dir=oot -v relative=none -f "$STAGES/oot-paths.awk" make | cmp - make
+	[ ! -e none ]
+}
+
+@test "from 6.13 on the name of a source is what it is in the module's directory" {
+	mkdir -p work
+	: >work/oot.relative
+	[ "$(prefix)" = "-fmacro-prefix-map=oot/= -DKPATCH_OOT_PREFIX=" ]
+	module 9.9.0-1-fake mine /home/me/module/sub/b.c
+	[ "$(prefix)" = "-fmacro-prefix-map=oot/=/home/me/module/ -DKPATCH_OOT_PREFIX=/home/me/module/" ]
+}
+
 @test "a directory that builds other modules, or none" {
 	{
 		compiled oot/b other
