@@ -203,6 +203,30 @@ setup()
 	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-b.ko" --append slub_debug=FZPU
 }
 
+@test "who finds a store that its last module is taking down waits, and makes another one" {
+	local core=$BATS_TEST_TMPDIR/core
+	test_module_as fake-a shadow-fake
+	cp -r "${SHADOW_CORE:-$TOP/kmod/core}" "$core"
+	sed -i -E 's/^\tshadow_view_destroy\(root\);$/\tmsleep(2000);\n&/' "$core/shadow-store.c"
+	[ "$(grep -c 'msleep(2000)' "$core/shadow-store.c")" -eq 1 ]
+	test_module_as fake-slow shadow-fake --core "$core"
+	guest_script <<-'EOF'
+		view=/sys/kernel/debug/kpatch-shadow
+		dying() { [ "$(cat $view/modules)" = 0 ]; }
+		load fake_slow
+		rmmod fake_slow & slow=$!
+		wait_for 10 "the store is going" dying
+		load fake_a
+		wait $slow
+		expect "one module, in a store of its own" 1 "$(cat $view/modules)"
+		echo enable > /sys/module/fake_a/parameters/do
+		echo "make 5" > /sys/module/fake_a/parameters/do
+		expect "which works" 5 "$(cat $view/variables)"
+		unload fake_a
+	EOF
+	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-slow.ko" --append slub_debug=FZPU
+}
+
 @test "when the last module is gone nothing that any of them has allocated is left" {
 	test_module_as fake-a shadow-fake
 	test_module_as fake-b shadow-fake --flags "-DFAKE_REPLACE"
