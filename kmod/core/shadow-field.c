@@ -46,7 +46,7 @@ bool shadow_field_make(struct shadow_root *root, unsigned long id, gfp_t gfp)
 		/* In front of those that modules declare: undeclared_end() finds it at once. */
 		list_add(&new->var.list, &root->fields);
 		bit_spin_unlock(0, &root->fields_lock);
-		shadow_table_insert(&root->table, &new->var.node);
+		shadow_table_insert(&root->table, &new->var.node, root, id);
 	}
 	shadow_table_unlock(&root->table, key, flags);
 	if (found)

@@ -114,18 +114,24 @@ static inline void shadow_bit_unlock(unsigned long *lock, unsigned long flags)
 }
 
 /* Under rcu_read_lock() or the lock of the key's stripe. */
-static __always_inline struct shadow_var *shadow_var_find(struct shadow_root *root, u32 key, const void *obj,
-							 unsigned long id)
+static __always_inline struct shadow_var *shadow_var_in(const struct shadow_bucket *bucket, u32 key,
+						       const void *obj, unsigned long id)
 {
 	struct shadow_node *n;
 
-	for (n = shadow_table_first(&root->table, key); n; n = shadow_table_next(n)) {
+	for (n = shadow_table_first(bucket, key); n; n = shadow_table_next(n)) {
 		struct shadow_var *var = container_of(n, struct shadow_var, node);
 
 		if (var->obj == obj && var->id == id)
 			return var;
 	}
 	return NULL;
+}
+
+static __always_inline struct shadow_var *shadow_var_find(struct shadow_root *root, u32 key, const void *obj,
+							 unsigned long id)
+{
+	return shadow_var_in(shadow_bucket(&root->table, key), key, obj, id);
 }
 
 /* Nobody needs its record any more. Under its lock. */

@@ -16,6 +16,13 @@
  * A new bucket is linked when a writer first needs it. Until then (or for ever, if there is no
  * memory for it) its parent, the bucket without the topmost bit, serves in its place.
  *
+ * A bucket is a cache line: with many variables each line that is read costs a load from memory, and most searches
+ * should read one. So two of its variables stand in it, in front: their pairs, and where their data are. A variable
+ * is put there when it is put into the table, if there is room, or when a new bucket takes it over from its parent, and
+ * never again: the data pointer of one variable is in its place without a break, as its memory cannot be another
+ * one's while somebody looks. Who reads the pointer, the pair and the same pointer again has read a pair that is the
+ * pointer's, without a lock or a sequence count.
+ *
  * A bucket has a mark, one of 32 bits, for each variable that a search from it has to find, so that most
  * searches for what is not there read the bucket and nothing else: with many variables each node that is
  * read costs a load from memory. Marks are set when a variable is put in, and when a bucket takes over
@@ -39,17 +46,30 @@ struct shadow_node {
 	u32 aux;		/* bucket: its marks, 0: not linked; variable: where its data begin */
 };
 
+#define SHADOW_FRONT		2u		/* variables that stand in a bucket */
+
+struct shadow_front {
+	const void *obj;
+	unsigned long id;
+	void *data;			/* NULL: nothing; written last, and first when it goes */
+};
+
+struct shadow_bucket {
+	struct shadow_node node;
+	struct shadow_front front[SHADOW_FRONT];
+};
+
 #define SHADOW_STRIPES		64u
-#define SHADOW_CHUNK		256u		/* buckets that are allocated together */
+#define SHADOW_CHUNK		64u		/* buckets that are allocated together */
 #define SHADOW_MIDDLE		512u		/* chunks that a middle table points to */
-#define SHADOW_TOP		128u		/* middle tables: 16 million buckets */
+#define SHADOW_TOP		512u		/* middle tables: 16 million buckets */
 #define SHADOW_MAX_BUCKETS	(SHADOW_TOP * SHADOW_MIDDLE * SHADOW_CHUNK)
 
 struct shadow_table {
 	u32 mask;				/* number of buckets, a power of two, less one */
 	atomic_long_t count;			/* variables; whoever puts them in and takes them out counts */
 	unsigned long stripes[SHADOW_STRIPES];	/* bit 0: locked */
-	struct shadow_node **top[SHADOW_TOP];	/* [bucket / 131072][bucket / 256][bucket] */
+	struct shadow_bucket **top[SHADOW_TOP];	/* [bucket / 32768][bucket / 64][bucket] */
 };
 
 /* The bits of a word in reverse order. */
@@ -75,9 +95,9 @@ static inline u32 shadow_mark(u32 key)
 	return 1u << (key * 0x9e3779b1u >> 27);
 }
 
-static inline struct shadow_node *shadow_bucket_slot(const struct shadow_table *t, u32 b)
+static inline struct shadow_bucket *shadow_bucket_slot(const struct shadow_table *t, u32 b)
 {
-	struct shadow_node **middle, *chunk;
+	struct shadow_bucket **middle, *chunk;
 
 	middle = READ_ONCE(t->top[b / (SHADOW_MIDDLE * SHADOW_CHUNK)]);
 	if (unlikely(!middle))
@@ -88,9 +108,9 @@ static inline struct shadow_node *shadow_bucket_slot(const struct shadow_table *
 
 static inline bool shadow_bucket_ready(const struct shadow_table *t, u32 b)
 {
-	const struct shadow_node *n = shadow_bucket_slot(t, b);
+	const struct shadow_bucket *bucket = shadow_bucket_slot(t, b);
 
-	return n && smp_load_acquire(&n->aux);
+	return bucket && smp_load_acquire(&bucket->node.aux);
 }
 
 static inline u32 shadow_bucket_parent(u32 b)
@@ -99,34 +119,57 @@ static inline u32 shadow_bucket_parent(u32 b)
 }
 
 /* Where a search for key begins. Bucket 0 is always ready. */
-static inline struct shadow_node *shadow_bucket(const struct shadow_table *t, u32 key)
+static inline struct shadow_bucket *shadow_bucket(const struct shadow_table *t, u32 key)
 {
 	u32 b = shadow_reverse(key) & READ_ONCE(t->mask);
-	struct shadow_node *n;
+	struct shadow_bucket *bucket;
 
 	for (;;) {
-		n = shadow_bucket_slot(t, b);
-		if (likely(n && smp_load_acquire(&n->aux)))
-			return n;
+		bucket = shadow_bucket_slot(t, b);
+		if (likely(bucket && smp_load_acquire(&bucket->node.aux)))
+			return bucket;
 		b = shadow_bucket_parent(b);
 	}
 }
 
-/*
- * The first node with this key, or NULL. Further ones follow it. Under rcu_read_lock() or the lock of
- * the key's stripe.
- */
-static inline struct shadow_node *shadow_table_first(const struct shadow_table *t, u32 key)
+/* May there be a node with this key? */
+static inline bool shadow_bucket_marked(const struct shadow_bucket *bucket, u32 key)
 {
-	struct shadow_node *n = shadow_bucket(t, key);
+	return READ_ONCE(bucket->node.aux) & shadow_mark(key);
+}
 
-	if (!(READ_ONCE(n->aux) & shadow_mark(key)))
+/* The data of the variable <obj, id>, if it stands in the bucket of its key; else NULL. Under rcu_read_lock(). */
+static inline void *shadow_front_find(const struct shadow_bucket *bucket, const void *obj, unsigned long id)
+{
+	const struct shadow_front *f;
+
+	for (f = bucket->front; f < bucket->front + SHADOW_FRONT; f++) {
+		void *data = smp_load_acquire(&f->data);
+
+		if (READ_ONCE(f->obj) != obj || READ_ONCE(f->id) != id || !data)
+			continue;
+		smp_rmb();
+		if (likely(READ_ONCE(f->data) == data))
+			return data;
+	}
+	return NULL;
+}
+
+/*
+ * The first node with this key, or NULL, from its bucket. Further ones follow it. Under rcu_read_lock() or the
+ * lock of the key's stripe.
+ */
+static inline struct shadow_node *shadow_table_first(const struct shadow_bucket *bucket, u32 key)
+{
+	const struct shadow_node *n = &bucket->node;
+
+	if (!shadow_bucket_marked(bucket, key))
 		return NULL;
 
 	do {
 		n = READ_ONCE(n->next);
 	} while (n && n->key < key);
-	return n && n->key == key ? n : NULL;
+	return n && n->key == key ? (struct shadow_node *)n : NULL;
 }
 
 static inline struct shadow_node *shadow_table_next(const struct shadow_node *n)
@@ -157,8 +200,8 @@ int shadow_table_init(struct shadow_table *t);
 void shadow_table_destroy(struct shadow_table *t);
 /* To be called before the lock is taken for an insertion: allocates with gfp, and may do nothing. */
 void shadow_table_prepare(struct shadow_table *t, u32 key, gfp_t gfp);
-/* Under the lock. The caller knows that what it inserts is not there. */
-void shadow_table_insert(struct shadow_table *t, struct shadow_node *node);
+/* Under the lock. The caller knows that what it inserts, a variable <obj, id>, is not there. */
+void shadow_table_insert(struct shadow_table *t, struct shadow_node *node, const void *obj, unsigned long id);
 /* Under the lock. Readers may still see the node until a grace period has passed. */
 void shadow_table_remove(struct shadow_table *t, struct shadow_node *node);
 

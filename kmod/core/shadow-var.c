@@ -40,19 +40,30 @@ static void *var_data(struct shadow_var *var)
 	return (char *)var + var->node.aux;
 }
 
+/* The data of a variable that may not stand in the bucket itself. */
+static void *var_behind(const struct shadow_bucket *bucket, u32 key, const void *obj, unsigned long id)
+{
+	struct shadow_var *var = shadow_var_in(bucket, key, obj, id);
+
+	return var ? var_data(var) : NULL;
+}
+
 void *kpatch_shadow_get(void *obj, unsigned long id)
 {
+	const struct shadow_bucket *bucket;
 	struct shadow_root *root;
-	struct shadow_var *var = NULL;
 	void *data = NULL;
+	u32 key;
 
 	/* Cheaper than rcu_read_lock(), and the same since all kinds of readers are waited for (4.20). */
 	rcu_read_lock_sched();
 	root = READ_ONCE(shadow_root);
-	if (likely(root))
-		var = shadow_var_find(root, shadow_key(obj, id), obj, id);
-	if (var)
-		data = var_data(var);
+	if (likely(root)) {
+		key = shadow_key(obj, id);
+		bucket = shadow_bucket(&root->table, key);
+		if (shadow_bucket_marked(bucket, key))
+			data = shadow_front_find(bucket, obj, id) ?: var_behind(bucket, key, obj, id);
+	}
 	rcu_read_unlock_sched();
 	return data;
 }
@@ -167,7 +178,7 @@ again:
 	list_add_tail(&var->list, &field->vars);
 	field->variables++;
 	field->bytes += size;
-	shadow_table_insert(&root->table, &var->node);
+	shadow_table_insert(&root->table, &var->node, obj, id);
 	atomic_long_inc(&root->table.count);
 unlock:
 	unused = shadow_field_unused(field);

@@ -19,7 +19,7 @@ struct shadow_member *shadow_self = &member;
 /* In the order in which they are looked up. */
 static void **objects;
 static struct shadow_var **vars;
-static struct shadow_node **buckets;
+static struct shadow_bucket **buckets;
 
 static unsigned long random_below(unsigned long n)
 {
@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) unsigned long step(enum what what, 
 	case ONE_LOAD:
 		return (unsigned long)READ_ONCE(vars[i]->obj);
 	case TWO_LOADS:
-		return (unsigned long)READ_ONCE(vars[i + after(READ_ONCE(buckets[i]->key))]->obj);
+		return (unsigned long)READ_ONCE(vars[i + after(READ_ONCE(buckets[i]->node.key))]->obj);
 	default:
 		return (unsigned long)objects[i];
 	}

@@ -40,6 +40,8 @@ static inline int fls(u32 x)
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_rmb()		__asm__ volatile("" ::: "memory")
+#define smp_wmb()		__asm__ volatile("" ::: "memory")
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define cmpxchg(p, old, new)	__sync_val_compare_and_swap(p, old, new)
 
