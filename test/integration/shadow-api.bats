@@ -74,7 +74,7 @@ setup()
 	echo "$output"
 	[ "$output" = "\
 enable: 2 variables in 2, at most 1; 0 callbacks, at most 0; buckets at most 0; 8 others
-alloc, 100: 100 variables in 100, at most 1; 100 callbacks, at most 1; buckets at most 0; 0 others
+alloc, 100: 100 variables in 100, at most 1; 100 callbacks, at most 1; buckets at most 1; 0 others
 alloc, 100,000: 99900 variables in 99900, at most 1; 99900 callbacks, at most 1; buckets at most 1; 0 others
 get_or_alloc, there: 0 variables in 0, at most 0; 0 callbacks, at most 0; buckets at most 0; 0 others
 get_or_alloc, new: 1000 variables in 1000, at most 1; 1000 callbacks, at most 1; buckets at most 1; 0 others
