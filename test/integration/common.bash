@@ -37,21 +37,29 @@ _base()
 	fi
 }
 
-# releases BASE [FLAVOUR]: the kernels of Debian's BASE (6.1), FLAVOUR cloud, rt or amd64 (all hardware), whose exact source
-# the archive still has, the newest first.
+# releases BASE [FLAVOUR]: the kernels of Debian's BASE (6.1), FLAVOUR cloud, rt or amd64 (all hardware), of which the
+# archive still has the exact source and the programs of their build, the newest first.
 releases()
 {
-	local base=$1 flavour=${2:-cloud} package version sources
-	sources=$'\n'$(_versions "linux-source-$base")$'\n'
+	local base=$1 flavour=${2:-cloud} packages kbuild programs
 	[[ $flavour == amd64 ]] || flavour+=-amd64
-	while read -r package; do
-		for version in $(_versions "$package"); do
-			if [[ $sources == *$'\n'"$version"$'\n'* ]]; then
-				echo "${package#linux-image-}"
-				break
-			fi
-		done
-	done < <(apt-cache pkgnames "linux-image-$base." | grep -xE -- "linux-image-[^-]+(-[0-9]+)?-$flavour" | sort -rV)
+	mapfile -t packages < <(apt-cache pkgnames "linux-image-$base." | grep -xE -- "linux-image-[^-]+(-[0-9]+)?-$flavour" | sort -rV)
+	((${#packages[@]} > 0)) || return 0
+	# Each line: a release, and the package with those programs; of 6.1 all releases share one.
+	kbuild=$(apt-cache depends "${packages[@]/#linux-image-/linux-headers-}" 2>/dev/null | awk '
+		/^[^ ]/ { release = $1; sub(/^linux-headers-/, "", release) }
+		$1 == "Depends:" && $2 ~ /^linux-kbuild-/ { print release, $2 }')
+	mapfile -t programs < <(cut -d ' ' -f 2 <<< "$kbuild" | sort -u)
+	awk -v from="linux-source-$base" '
+		NR == FNR { known[$1, $3]; versions[$1] = versions[$1] " " $3; next }
+		{
+			count = split(versions["linux-image-" $1], version)
+			for (i = 1; i <= count; i++)
+				if ((from, version[i]) in known && ($2, version[i]) in known) {
+					print $1
+					break
+				}
+		}' <(apt-cache madison "linux-source-$base" "${packages[@]}" "${programs[@]}" 2>/dev/null) - <<< "$kbuild"
 }
 
 # newest_release BASE [FLAVOUR]: the first of them.

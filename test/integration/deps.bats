@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# The script that installs missing packages, with stand-ins for the package tools: nothing is
-# installed here.
+# The script that installs missing packages, and the choice of the kernel under test, with stand-ins for the package tools:
+# nothing is installed here.
 
 bats_require_minimum_version 1.5.0
 load common
@@ -85,4 +85,46 @@ deps()
 		setpriv --reuid 65534 --regid 65534 --clear-groups copy/deps lint < /dev/null
 	[[ $output == *"deps: neither root nor sudo; run as root: env DEBIAN_FRONTEND=noninteractive apt-get install"* ]]
 	[ ! -s calls ]
+}
+
+# "linux-kbuild-6.1" and "linux-source-6.1" serve several releases, and a new version replaces an old one in the archive at
+# other times than the kernels.
+@test "the kernels to test are those that the archive still has the source and the build's programs of, the newest first" {
+	cat > bin/apt-cache <<-'EOF'
+		#!/bin/bash
+		case $1 in
+		pkgnames)
+			printf 'linux-image-6.1.0-%s-rt-amd64\n' 9 12 11 10
+			printf '%s\n' linux-image-6.1.0-12-rt-amd64-dbg linux-image-6.1.0-12-amd64 linux-image-6.1.0-12-cloud-amd64 ;;
+		depends)
+			for package in "${@:2}"; do
+				printf '%s\n' "$package" "  Depends: linux-headers-common" "  Depends: linux-kbuild-6.1"
+			done ;;
+		madison)
+			grep -E "^ *(${2}$(printf '|%s' "${@:3}")) " archive ;;
+		esac
+	EOF
+	cat > archive <<-'EOF'
+		 linux-source-6.1 | 6.1.9-1 | http://archive main
+		 linux-source-6.1 | 6.1.10-1 | http://archive main
+		 linux-source-6.1 | 6.1.12-1 | http://archive main
+		 linux-kbuild-6.1 | 6.1.9-1 | http://archive main
+		 linux-kbuild-6.1 | 6.1.11-1 | http://archive main
+		 linux-kbuild-6.1 | 6.1.12-1 | http://archive main
+		linux-image-6.1.0-9-rt-amd64 | 6.1.9-1 | http://archive main
+		linux-image-6.1.0-9-rt-amd64 | 6.1.9-1 | http://other main
+		linux-image-6.1.0-10-rt-amd64 | 6.1.10-1 | http://archive main
+		linux-image-6.1.0-11-rt-amd64 | 6.1.11-1 | http://archive main
+		linux-image-6.1.0-12-rt-amd64 | 6.1.12-2 | http://archive main
+		linux-image-6.1.0-12-rt-amd64 | 6.1.12-1 | http://archive main
+		linux-image-6.1.0-12-amd64 | 6.1.12-1 | http://archive main
+		linux-image-6.1.0-12-cloud-amd64 | 6.1.10-1 | http://archive main
+	EOF
+	[ "$(releases 6.1 rt)" = $'6.1.0-12-rt-amd64\n6.1.0-9-rt-amd64' ]
+	[ "$(newest_release 6.1 rt)" = 6.1.0-12-rt-amd64 ]
+	[ "$(releases 6.1 amd64)" = 6.1.0-12-amd64 ]
+	run -1 newest_release 6.1
+	[ "$output" = "no linux-image-6.1.*-cloud with its source in apt; set KPATCH_TEST_RELEASE" ]
+	run -0 releases 6.12
+	[ "$output" = "" ]
 }
