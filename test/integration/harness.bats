@@ -141,6 +141,38 @@ guest()
 	run -0 vm --module vxlan guest.sh
 }
 
+# module FILE LINE...: one that has nothing but these lines of modinfo.
+module()
+{
+	local file=$1
+	shift
+	mkdir -p "${file%/*}"
+	printf '%s\0' "$@" > modinfo
+	"${CC:-gcc}" -x c -c -o "$file" - < /dev/null
+	objcopy --add-section .modinfo=modinfo "$file"
+}
+
+@test "modules come with what they only say that they need, by its name or an alias, and after it" {
+	local name
+	guest 'load xt_LOG' 'is_loaded nf_log_syslog'
+	run -0 vm --module xt_LOG guest.sh
+	module modules/user.ko 'softdep=pre: one two_x three four-y' 'softdep=post: after' 'softdep=pre: five' depends=symbols
+	module modules/a/three-fast.ko alias=three depends=
+	module modules/b/three_generic.ko alias=three depends=
+	module modules/c/three-other.ko alias=three depends=
+	module modules/one-fast.ko alias=one depends=
+	printf '%s\0' one_generic.alias=one > modules/modules.builtin.modinfo
+	module modules/four-x.ko alias=four-y depends=deeper
+	for name in two-x after deeper symbols; do
+		module "modules/$name.ko" depends=
+	done
+	vm --modules modules --module user --initramfs initramfs guest.sh
+	mkdir tree
+	cpio --quiet -id -D tree 'modules/*' < initramfs
+	[ "$(< tree/modules/user.depends)" = "two_x three_generic four_x symbols" ]
+	[ "$(cd tree/modules && echo *.ko)" = "deeper.ko four_x.ko symbols.ko three_generic.ko two_x.ko user.ko" ]
+}
+
 @test "the initramfs is the same for the same inputs" {
 	guest 'exit 0'
 	vm --initramfs one --file guest.sh:/a/b guest.sh

@@ -26,6 +26,7 @@ LIB='
 @test "callbacks of kernel and module, what is left out, messages, keys and static calls" {
 	build 0 callbacks macros-callbacks.patch
 	module_sane "$ko"
+	[[ $(klp_relocations "$ko") == *.klp.sym.vmlinux.__SCK__perf_snapshot_branch_stack,0* ]]
 	output_has '^  callback  vmlinux: drop_pre_patch\(\) pre_patch$'
 	output_has '^  callback  zram: zram_post_unpatch\(\) post_unpatch$'
 	output_has '^  left out  vmlinux: drop_pagecache_sb\(\)$'
@@ -81,8 +82,8 @@ vmlinux: sysctl_drop_caches" ]
 		echo 1 > /proc/sys/vm/drop_caches
 		statistics 1
 		echo 1 > /proc/sys/vm/drop_caches
-		check "the function that is left out says nothing" "drop 1, statistics off
-		drop 1, statistics on"
+		check "the function that is left out says nothing" "drop 1, statistics off, branches 0
+		drop 1, statistics on, branches 0"
 		statistics 0
 
 		unload zram
