@@ -97,6 +97,21 @@ kernel_profile()
 	printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/kpatch/profiles/$KPATCH_TEST_RELEASE"
 }
 
+# line_of FILE TEXT...: in the source of the kernel under test, the number of the first line with the TEXT; with several, of
+# the last one, behind the line of the one before it. It differs between versions.
+line_of()
+{
+	local file line=0 text
+	file=$(kernel_profile)/src/$1
+	shift
+	for text; do
+		line=$(text=$text awk -v line="$line" '
+			NR > line && index($0, ENVIRON["text"]) { print NR; found = 1; exit }
+			END { exit !found }' "$file") || { echo "$file: has no line with '$text'" >&2; return 1; }
+	done
+	echo "$line"
+}
+
 # source_archive BASE VERSION: the packed source of that kernel. Its package may be installed, or in kpatch-build's cache, or
 # have been removed from there.
 source_archive()
