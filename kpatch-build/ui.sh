@@ -163,15 +163,20 @@ ui_exit()
 	[[ -n $WORKDIR ]] || exit "$status"
 	slot_give
 	timings_report
-	# A step that failed unawares may have any status.
-	if ((status > 0 && status < 128)) && [[ ! -e $WORKDIR/said ]]; then
-		! no_space "$WORKDIR" || no_room "$WORKDIR"
-		if [[ ! -e $WORKDIR/said && ! -e $WORKDIR/full ]]; then
-			tail -n 5 "$LOG" >&"$STDERR" || true
-			error "internal error in stage ${STAGE:-1} (status $status)"
+	# A step that failed unawares may have any status, or have been killed alone.
+	case $status in
+	0 | 129 | 130 | 143 | "$EXIT_PIPE") ;;
+	*)
+		if [[ ! -e $WORKDIR/said ]]; then
+			! no_space "$WORKDIR" || no_room "$WORKDIR"
+			if [[ ! -e $WORKDIR/said && ! -e $WORKDIR/full ]]; then
+				tail -n 5 "$LOG" >&"$STDERR" || true
+				error "internal error in stage ${STAGE:-1} (status $status)"
+			fi
+			status=$EXIT_ERROR
 		fi
-		status=$EXIT_ERROR
-	fi
+		((status <= EXIT_UNCHANGED)) || status=$EXIT_ERROR ;;
+	esac
 	if ((status == EXIT_ERROR)) && [[ -s $LOG ]]; then
 		if mkdir -p "${LOG_KEPT%/*}" 2>/dev/null && cp "$LOG" "$LOG_KEPT" 2>/dev/null; then
 			printf '%s: the log is %s\n' "$PROGRAM" "$LOG_KEPT" >&"$STDERR"
@@ -204,6 +209,9 @@ remove_tree()
 workdir_create()
 {
 	local base=${TMPDIR:-$CACHE/work} new
+	# The names of its files stand between such marks in commands.
+	[[ $base != *\'* ]] ||
+		die "$base: has a quotation mark in its name, which cannot be part of the compiler's command; set TMPDIR to another directory"
 	mkdir -p "$base" 2>/dev/null || failed "$(existing "$base")" "$base: cannot be created; set TMPDIR or XDG_CACHE_HOME to a writable directory"
 	workdirs_clean "$base"
 	! no_space "$base" || { no_room "$base"; exit "$EXIT_ERROR"; }

@@ -141,3 +141,21 @@ interrupted()
 	[ "$(grep -c '^kpatch-build: error: ' <<<"$output")" -eq 1 ]
 	grep -q "no space left on the device; free some and run again$" <<<"$output"
 }
+
+@test "a step that is killed alone, for want of memory perhaps, is an error that is told of" {
+	mkdir bin
+	printf '#!/bin/bash\n[[ "$*" != *changed-lines.awk* ]] || kill -KILL $$\nexec %q "$@"\n' "$(command -v awk)" >bin/awk
+	chmod +x bin/awk
+	PATH=$PWD/bin:$PATH run driver -a "$FAKE_RELEASE" fix.patch
+	expect 1 "kpatch-build: error: internal error in stage compile (status 137)"
+	expect 1 "kpatch-build: the log is $PWD/cache/kpatch/log/livepatch-fix.log"
+	tmp_is_empty
+}
+
+@test "a temporary directory whose name would end a word of the compiler's command is refused, before any work" {
+	mkdir "it's"
+	run env XDG_CACHE_HOME="$PWD/cache" TMPDIR="$PWD/it's" "$DRIVER" -a "$FAKE_RELEASE" fix.patch
+	expect 1 "kpatch-build: error: $PWD/it's: has a quotation mark in its name, which cannot be part of the compiler's command; set TMPDIR to another directory"
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+	[ -z "$(ls -A "it's")" ]
+}
