@@ -313,10 +313,13 @@ plan_command()
 	plan_run "$@"
 }
 
-# plan_run TREE COMMAND LOG [VARIABLE=VALUE]...: does not say so in the log.
+# plan_run TREE COMMAND LOG [VARIABLE=VALUE]...: does not say so in the log. A launcher may leave a server behind, as sccache does.
 plan_run()
 {
-	env -i -C "$1" PATH="$PATH" HOME=/dev/null LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null
+	(
+		descriptors_close
+		exec env -i -C "$1" PATH="$PATH" HOME=/dev/null LC_ALL=C "${@:4}" bash -c "$2"
+	) >>"$3" 2>&1 </dev/null
 }
 
 # compiler_stopped TEXT: whether what it said is not about the source: it was killed, or had no room.

@@ -82,6 +82,8 @@ many_driver()
 {
 	local status=0 input=/dev/null facts=
 	trap : TERM
+	# It has its own.
+	descriptors_close
 	# Read once, for all.
 	[[ ! -e $WORKDIR/patches/stdin ]] || input=$WORKDIR/patches/stdin
 	if facts_wanted; then

@@ -138,6 +138,16 @@ job_logged()
 	job "$@" >>"$LOG" 2>&1
 }
 
+# descriptors_close: in a subshell that runs what may outlive this program: or a lock would be held as long, and who reads from
+# this program wait as long for the end.
+descriptors_close()
+{
+	local fd
+	for fd in "$STDERR" "$REPORT_FD" "$SLOTS" "${WORKDIR_LOCK:-}" "${PROFILE_LOCK:-}"; do
+		[[ -z $fd ]] || ((fd <= 2)) || exec {fd}>&-
+	done
+}
+
 ui_signal()
 {
 	trap '' INT TERM HUP

@@ -218,3 +218,29 @@ oot_compiled()
 	echo '#define M "and 2"' >first/m.h
 	[ "$(oot_compiled 4)" = $'is 2 and 2\nhits 1' ]
 }
+
+@test "a server that a launcher leaves behind holds nothing of the build: no lock, and no pipe that somebody reads" {
+	local began=$SECONDS pid
+	# As sccache does: its own three descriptors are elsewhere.
+	launcher bin/fake "[[ -e $PWD/server ]] || { (exec 3>&- 4>&-; exec setsid sleep 60) </dev/null >/dev/null 2>&1 & echo \$! >$PWD/server; }"
+	run driver -a "$FAKE_RELEASE" -j1 --launcher "$PWD/bin/fake" --json - fix.patch
+	pid=$(<server)
+	[ "$(cat "/proc/$pid/comm")" = sleep ]
+	ls -l "/proc/$pid/fd" >open
+	kill "$pid"
+	[ $((SECONDS - began)) -lt 40 ] || { cat open; return 1; }
+	[[ $output == *'"object":"fs/proc/one.o"'* ]]
+	run ! grep -F "$PWD" open
+	rm server
+	FAKE_RELEASE=9.9.0-2-fake
+	fake_profile
+	began=$SECONDS
+	run driver -a 9.9.0-1-fake -a 9.9.0-2-fake -j1 --launcher "$PWD/bin/fake" --json - fix.patch
+	pid=$(<server)
+	[ "$(cat "/proc/$pid/comm")" = sleep ]
+	ls -l "/proc/$pid/fd" >open
+	kill "$pid"
+	[ $((SECONDS - began)) -lt 40 ] || { cat open; return 1; }
+	[ "$(grep -c '"source":"fs/proc/one.c"' <<<"$output")" -eq 2 ] || { echo "$output"; return 1; }
+	run ! grep -F "$PWD" open
+}
