@@ -123,7 +123,7 @@ vmlinux_symtab()
 		compiler_check "$VMLINUX" "$text"
 	fi
 	VMLINUX_SYMTAB=$WORKDIR/symtab-vmlinux
-	"$(tool kpatch-image)" symtab "$VMLINUX" >"$VMLINUX_SYMTAB" || failed "$WORKDIR" "$VMLINUX: its symbols cannot be read"
+	symtab_read "$VMLINUX" "$VMLINUX_SYMTAB" || failed "$WORKDIR" "$VMLINUX: its symbols cannot be read"
 }
 
 # modules_origin: what should hold the modules.
@@ -152,7 +152,20 @@ module_symtab()
 	mkdir -p "$WORKDIR/symtabs"
 	file=$(module_file "$1")
 	[[ -n $file ]] || module_missing "$1"
-	"$(tool kpatch-image)" symtab "$file" >"$table" || failed "$WORKDIR" "$file: its symbols cannot be read"
+	symtab_read "$file" "$table" || failed "$WORKDIR" "$file: its symbols cannot be read"
+}
+
+# symtab_read IMAGE TABLE: the symbols of a kernel or a module. Why they cannot be read is said, if it was not for want of room.
+symtab_read()
+{
+	local text=$WORKDIR/symtab.text status=0
+	job "$(tool kpatch-image)" symtab "$1" >"$2" 2>"$text" || status=$?
+	cat "$text" >>"$LOG"
+	if ((status)) && ! no_space "${2%/*}"; then
+		clear_line
+		cat "$text" >&"$STDERR"
+	fi
+	return "$status"
 }
 
 # module_file NAME: a module's file may have dashes where its name has underscores, and be compressed.

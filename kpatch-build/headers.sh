@@ -230,6 +230,8 @@ header_compare()
 	# The compiler need not preprocess it again. A text has some megabytes.
 	[[ $verdict == changed && $role == kernel && $kind == c && $(grep -c ^changed "$WORKDIR/verdicts") -lt 50 ]] ||
 		rm -f "$out.original.i" "$out.patched.i"
+	# Of a text the compiler does not say again what the preprocessor said.
+	[[ ! -e $out.patched.said ]] || rm -f "$out.patched.i" "$out.patched.said"
 	rm -f "$out.log"
 	printf '%s\t%s\t%s\t%s\n' "$verdict" "$object" "$role" "$kind" >>"$WORKDIR/verdicts"
 }
@@ -246,6 +248,7 @@ preprocess()
 	for ((i = 0; i < 5; i++)); do
 		: >"$out.log"
 		if plan_run "$WORKDIR/tree-$side" "$flags -E -o '$out.$side.i' '$3'" "$out.log"; then
+			[[ $side == original || ! -s $out.log ]] || : >"$out.$side.said"
 			return 0
 		fi
 		missing=$(sed -nE 's/.*fatal error: ([A-Za-z0-9_][A-Za-z0-9_./-]*): No such file or directory$/\1/p' "$out.log")

@@ -253,7 +253,8 @@ package_get()
 		return 0
 	fi
 	# Releases of one version share the source; whoever comes second waits for it.
-	exec {lock}<>"$CACHE/profiles/.$1_$2.lock"
+	{ exec {lock}<>"$CACHE/profiles/.$1_$2.lock"; } 2>>"$LOG" ||
+		failed "$CACHE/profiles" "$CACHE/profiles: cannot be written to, and $1 $2 is not in the cache; set XDG_CACHE_HOME to a writable directory"
 	flock -n "$lock" || job flock "$lock"
 	if [[ -e $file ]]; then
 		exec {lock}>&-

@@ -44,7 +44,7 @@ oot_symvers()
 {
 	local file files
 	[[ ! -r $OOT_SOURCE/Module.symvers ]] || OOT_SYMVERS=("$OOT_SOURCE/Module.symvers")
-	read -r -a files <<<"${KBUILD_EXTRA_SYMBOLS:-}"
+	read -r -d '' -a files <<<"${KBUILD_EXTRA_SYMBOLS:-}" || true
 	for file in "${files[@]}"; do
 		[[ -f $file && -r $file ]] ||
 			die "KBUILD_EXTRA_SYMBOLS: $file: not a file that can be read; it must be the Module.symvers of a module that $OOT_MODULE depends on"
@@ -130,7 +130,7 @@ oot_headers()
 	[[ -e $src/scripts/module.lds ]] || cp "$src/arch/x86/module.lds" "$src/scripts/" 2>>"$LOG" ||
 		profile_failed "the headers of $RELEASE hold no module.lds"
 	stage_doing "reading the image"
-	job "$(tool kpatch-image)" symtab "$1/vmlinuz" >"$1/symtab" ||
+	symtab_read "$1/vmlinuz" "$1/symtab" ||
 		profile_failed "vmlinuz-$RELEASE: its symbols cannot be read"
 	profile_make_goal "kpatch:
 	@echo \$(KBUILD_LDFLAGS) >../link-flags.1
@@ -171,8 +171,8 @@ oot_tree()
 		! -name modules.order ! -path './.git/*' -print0 |
 		xargs -0 -r cp --parents -L -t "$PROFILE/src/$OOT_DIR" --) 2>>"$LOG" ||
 		failed "$WORKDIR" "$OOT_SOURCE: cannot be copied"
-	# Of what such modules export, the kernel knows nothing.
-	cat "$1/Module.symvers" "${OOT_SYMVERS[@]}" >"$PROFILE/Module.symvers"
+	# Of what such modules export, the kernel knows nothing. Modpost takes no export of a module twice.
+	awk -F '\t' '!seen[$2, $3]++' "$1/Module.symvers" "${OOT_SYMVERS[@]}" >"$PROFILE/Module.symvers"
 	printf 'obj-m := kpatch_probe.o\n' >"$PROFILE/src/$OOT_DIR-probe/Kbuild"
 	: >"$PROFILE/src/$OOT_DIR-probe/kpatch_probe.c"
 }

@@ -197,7 +197,7 @@ profile_shipped_files()
 profile_symtab()
 {
 	stage_doing "reading the image"
-	job "$(tool kpatch-image)" symtab "$PROFILE_TMP/vmlinuz" >"$PROFILE_TMP/symtab" ||
+	symtab_read "$PROFILE_TMP/vmlinuz" "$PROFILE_TMP/symtab" ||
 		profile_failed "$(readlink -f -- "$K_IMAGE"): its symbols cannot be read"
 }
 

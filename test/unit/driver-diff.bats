@@ -146,6 +146,16 @@ diff of c.o in vmlinux" ]
 	[ -z "$(module_file none)" ]
 }
 
+@test "why the symbols of a module cannot be read is said" {
+	echo text >"$PROFILE/modules/broken.ko"
+	# As in a run, where what others write to standard error is for the log.
+	in_run() { exec {STDERR}>&2 2>>"$LOG"; "$@"; }
+	run in_run module_symtab broken
+	[ "$status" -eq 1 ]
+	[ "$output" = "kpatch-image: error: $PROFILE/modules/broken.ko: neither a kernel image nor an ELF file; give vmlinuz, vmlinux or a module
+kpatch-build: error: $PROFILE/modules/broken.ko: its symbols cannot be read" ]
+}
+
 @test "for an overridden weak function the other definition is named" {
 	printf 'int __weak two(void)\n{\n\treturn 0;\n}\n' >>"$PROFILE/src/fs/proc/one.c"
 	printf 'create-diff-object: refused: fs/proc/one.c: two(): weak, and the kernel runs another one\n' >"$WORKDIR/messages"

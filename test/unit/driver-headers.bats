@@ -349,6 +349,17 @@ refuses()
 	[[ $output == *"#error too much"* ]]
 }
 
+@test "what the preprocessor says of a patched header is told, though the object is compiled from the text" {
+	add include/h.h '#define N 1\n'
+	object fs/a.o '#include <h.h>\nint a = N;\n'
+	patch_of include/h.h 's/$/\n#define N 2/' >fix.patch
+	fake_includes
+	run driver -a "$FAKE_RELEASE" --launcher none fix.patch
+	[ "$(grep -A 1 '^kpatch-build: note: ' <<<"$output")" = "kpatch-build: note: fs/a.o: the compiler says:
+In file included from fs/a.c:1:" ]
+	[ "$(grep -c '^./include/h.h:2: warning: "N" redefined' <<<"$output")" -eq 1 ]
+}
+
 @test "objects whose code comes out the same are dropped after compiling" {
 	add include/h.h 'static inline int f(void)\n{\n\treturn 1;\n}\n'
 	object fs/a.o '#include <h.h>\nint a(void) { return f(); }\n'

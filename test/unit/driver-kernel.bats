@@ -99,6 +99,18 @@ one_error()
 	[ "$(ls -A "$PACKAGE_DIR")" = linux-source-9.9_9.9.1-2.deb ]
 }
 
+@test "a package that has to be downloaded into a cache that cannot be written to" {
+	local who=()
+	[ "$EUID" -ne 0 ] || who=(setpriv --bounding-set=-dac_override,-dac_read_search)
+	mkdir -p cache/kpatch/profiles cache/kpatch/packages
+	chmod -R a-w cache
+	run env XDG_CACHE_HOME="$PWD/cache" TMPDIR="$BATS_TEST_TMPDIR" "${who[@]}" bash -c 'source "$1"; ui_init; cache_find; workdir_create
+		PACKAGE_DIR=$CACHE/packages STAGE=kernel; package_get linux-source-9.9 9.9.1-2' - "$DRIVER"
+	chmod -R u+w cache
+	expect 1 "kpatch-build: error: $PWD/cache/kpatch/profiles: cannot be written to, and linux-source-9.9 9.9.1-2 is not in the cache; set XDG_CACHE_HOME to a writable directory"
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+}
+
 # deb NAME FILE... [-- DEPENDS]: a package of version 9.9.1-2 in the driver's cache.
 deb()
 {

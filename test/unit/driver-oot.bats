@@ -179,14 +179,26 @@ compiled_there()
 	driver_source
 	PROFILE=$BATS_TEST_TMPDIR/profile OOT_SOURCE=$BATS_TEST_TMPDIR/source
 	mkdir -p base/src/include source/sub base/modules
-	printf 'kernel\n' >base/Module.symvers
-	printf 'mine\n' >source/Module.symvers
+	printf '0x1\tkernel\tvmlinux\n' >base/Module.symvers
+	printf '0x2\tmine\t/x/mine\n' >source/Module.symvers
 	touch source/{a.c,a.o,.a.o.cmd,mine.ko,mine.mod,mine.mod.c,modules.order,sub/b.h}
 	ln -s a.c source/linked.c
 	ls -lR source >before
 	oot_symvers
 	oot_tree "$BATS_TEST_TMPDIR/base"
 	[ "$(cd "$PROFILE/src/oot" && find . -type f | sort | tr '\n' ' ')" = "./Makefile ./Module.symvers ./a.c ./linked.c ./sub/b.h " ]
-	[ "$(cat "$PROFILE/Module.symvers")" = $'kernel\nmine' ]
+	[ "$(cut -f 2 "$PROFILE/Module.symvers")" = $'kernel\nmine' ]
 	ls -lR source | cmp - before
+}
+
+@test "what several files list of modules that this one depends on is taken once, as modpost takes nothing twice" {
+	driver_source
+	PROFILE=$BATS_TEST_TMPDIR/profile OOT_SOURCE=$BATS_TEST_TMPDIR/source OOT_MODULE=$BATS_TEST_TMPDIR/mine.ko
+	mkdir -p base/src both
+	printf '0x1\tkernel\tvmlinux\tEXPORT_SYMBOL\t\n' >base/Module.symvers
+	printf '0x2\tmine\t/x/mine\tEXPORT_SYMBOL\t\n' >source/Module.symvers
+	printf '0x3\tfirst\t/x/first\tEXPORT_SYMBOL\t\n0x4\tmine\t/x/mine\tEXPORT_SYMBOL\t\n0x5\tfirst\t/x/other\tEXPORT_SYMBOL\t\n' >both/Module.symvers
+	KBUILD_EXTRA_SYMBOLS=$'source/Module.symvers\n\tboth/Module.symvers both/../both/Module.symvers' oot_symvers
+	oot_tree "$BATS_TEST_TMPDIR/base"
+	[ "$(cut -f 1-3 "$PROFILE/Module.symvers")" = "$(printf '%s\t%s\t%s\n' 0x1 kernel vmlinux 0x2 mine /x/mine 0x3 first /x/first 0x5 first /x/other)" ]
 }
