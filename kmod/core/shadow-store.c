@@ -71,7 +71,7 @@ static int field_declare(struct shadow_root *root, struct shadow_field *f,
 	const char *owner = field_owner(root, f), *other = owner ? owner : "undeclared variables";
 	unsigned long flags = shadow_bit_lock(&f->lock);
 	bool used = f->declared || f->variables, named = f->declared && strcmp(f->name, d->name);
-	bool sized = f->size != d->size || (f->declared && f->align != d->align);
+	bool sized = f->size != d->size || (f->declared && f->align != d->align) || (f->variables && f->align < d->align);
 	bool versioned = f->declared && f->version != d->version;
 
 	if (!used || !(named || sized || versioned)) {
@@ -238,7 +238,10 @@ static void field_end(struct shadow_root *root, struct shadow_field *f, klp_shad
 			f->name, n, n == 1 ? "" : "s", bytes, module);
 }
 
-/* A field that has variables and no user, kept; or NULL. */
+/*
+ * A field that has variables and no user, kept; or NULL. With interrupts off it passes by those that modules declare, which
+ * are few, and no others, as they have variables (or get one right now).
+ */
 static struct shadow_field *undeclared_next(struct shadow_root *root)
 {
 	unsigned long flags = shadow_bit_lock(&root->fields_lock);

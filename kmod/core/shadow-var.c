@@ -30,7 +30,7 @@ static u32 alignment(struct shadow_root *root, unsigned long id, size_t size)
 
 	rcu_read_lock();
 	field = shadow_field_find(root, id);
-	align = field && READ_ONCE(field->declared) ? READ_ONCE(field->align) : alignment_for_size(size);
+	align = field && (READ_ONCE(field->declared) || READ_ONCE(field->variables)) ? READ_ONCE(field->align) : alignment_for_size(size);
 	rcu_read_unlock();
 	return align;
 }
@@ -132,9 +132,12 @@ static void *var_new(struct shadow_root *root, void *obj, unsigned long id, size
 	unsigned long flags;
 	bool unused;
 	void *data;
-	int err;
+	int err, ctor_err = 0;
+	u32 align;
 
-	var = var_alloc(obj, id, size, alignment(root, id, size), gfp_flags);
+start:
+	align = alignment(root, id, size);
+	var = var_alloc(obj, id, size, align, gfp_flags);
 	if (!var)
 		return NULL;
 	/* Once the lock is given back others can free it: nothing of it is read then. */
@@ -166,11 +169,14 @@ again:
 	}
 	existing = field->size;
 	err = field_admits(field, size);
+	/* Somebody has declared it, or nobody does any more, since its alignment was looked up. */
+	if (!err && field->align > align)
+		err = -EAGAIN;
 	if (err)
 		goto unlock;
 	err = ctor ? ctor(obj, data, ctor_data) : 0;
 	if (err) {
-		pr_err("Failed to construct shadow variable <%p, %lx> (%d)\n", obj, id, err);
+		ctor_err = err;
 		err = -ECANCELED;
 		goto unlock;
 	}
@@ -190,6 +196,10 @@ unlock:
 	if (!err)
 		return data;
 	kfree(var);
+	if (err == -EAGAIN)
+		goto start;
+	if (err == -ECANCELED)
+		pr_err("Failed to construct shadow variable <%p, %lx> (%d)\n", obj, id, ctor_err);
 	return err == -EINVAL ? wrong_size(id, size, existing) : NULL;
 }
 

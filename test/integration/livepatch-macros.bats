@@ -76,6 +76,7 @@ vmlinux: sysctl_drop_caches" ]
 		pre-patch vmlinux stored
 		post-patch zram
 		post-patch vmlinux 4"
+		expect "one user of the field, enabled once" "1 1" "$(xargs < /sys/kernel/debug/kpatch-shadow/kpatch_state.macros_patched/users) $(cat /sys/kernel/debug/kpatch-shadow/enabled)"
 		expect "what is patched" "vmlinux/drop_caches_sysctl_handler,1
 		zram/mm_stat_show,1" "$(patched_functions livepatch_callbacks)"
 		statistics 0

@@ -38,10 +38,12 @@ setup()
 		tell a "make 5"
 		expect "not enabled: nothing is made" "made 0, 0 destructor calls" "$(told a)"
 		tell a enable
+		tell a enable
 		tell a "make 5"
 		tell a "second 3"
 		expect "enabled" "made 3, 0 destructor calls" "$(told a)"
 		expect "one user" "1 5|1 3" "$(field field)|$(field second)"
+		expect "enabled once, however often its objects are" 1 "$(cat $view/enabled)"
 
 		# Who may not join.
 		expect_match "size" '^fake_wide: field parent.field has 24 bytes .*, but 8 .* in fake_a; give' "$(refused wide)"
@@ -75,6 +77,7 @@ setup()
 		tell wide enable
 		tell wide "make 2"
 		expect "who is over has no say" "1 2" "$(field field)"
+		if echo enable > /sys/module/fake_b/parameters/do; then fail "enabled again"; fi
 		unload fake_b
 		unload fake_wide
 		expect_match "left without being disabled" "parent.field: 2 variables \(48 bytes\) destroyed, fake_wide" "$(dmesg)"
@@ -133,12 +136,14 @@ setup()
 		tell forced "make 5"
 		tell forced "undeclared 2"
 		tell forced disable
-		expect "nothing is destroyed" "made 2, 0 destructor calls 7" "$(told forced) $(cat $view/variables)"
+		tell forced "beside 3"
+		expect "tasks may be in its code: it may make more" "made 3" "$(told forced | cut -d , -f 1)"
+		expect "nothing is destroyed" "made 3, 0 destructor calls 10" "$(told forced) $(cat $view/variables)"
 		expect_match "which is said" "fake_forced: its transition was forced, so that tasks may still use its shadow variables: they are kept" "$(dmesg)"
 		load fake_a
 		tell a enable
 		tell a disable
-		expect "nor by what ends later" "made 0, 0 destructor calls 7" "$(told a) $(cat $view/variables)"
+		expect "nor by what ends later" "made 0, 0 destructor calls 10" "$(told a) $(cat $view/variables)"
 	EOF
 	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-version.ko" --module "${ko%/*}/fake-align.ko" \
 		--module "${ko%/*}/fake-forced.ko" --module "${ko%/*}/fake-larger.ko" --module "$ko" --append slub_debug=FZPU
@@ -208,6 +213,8 @@ setup()
 	test_module_as fake-a shadow-fake
 	cp -r "${SHADOW_CORE:-$TOP/kmod/core}" "$core"
 	sed -i -E 's/^\tshadow_view_destroy\(root\);$/\tmsleep(2000);\n&/' "$core/shadow-store.c"
+	# Of whatever ABI it is.
+	sed -i 's/^#define SHADOW_ABI.*/#define SHADOW_ABI 77u/' "$core/shadow-store.h"
 	[ "$(grep -c 'msleep(2000)' "$core/shadow-store.c")" -eq 1 ]
 	test_module_as fake-slow shadow-fake --core "$core"
 	guest_script <<-'EOF'
@@ -254,6 +261,60 @@ setup()
 	EOF
 	boot --module "${ko%/*}/fake-a.ko" --module "${ko%/*}/fake-b.ko" --module "${ko%/*}/fake-wide.ko" \
 		--append slub_debug=FZPU
+}
+
+@test "what is enabled later is not replaced, and does not come before what it is stacked on" {
+	test_module_as fake-one shadow-fake --flags "-DFAKE_REPLACE"
+	test_module_as fake-two shadow-fake
+	test_module_as fake-three shadow-fake
+	guest_script <<-'EOF'
+		tell() { echo "$2" > "/sys/module/fake_$1/parameters/do"; }
+		users() { cat /sys/kernel/debug/kpatch-shadow/parent.field/users; }
+		load fake_one
+		load fake_two
+		tell two enable
+		tell one enable
+		tell one complete
+		expect "two, enabled first, is replaced by one, loaded first" 1 "$(users)"
+		load fake_three
+		tell three enable
+		tell one complete
+		expect "one is told again, as a module comes: three is not replaced" 2 "$(users)"
+		unload fake_three
+		unload fake_two
+		expect "one goes on" 1 "$(users)"
+		unload fake_one
+	EOF
+	boot --module "${ko%/*}/fake-one.ko" --module "${ko%/*}/fake-two.ko" --module "${ko%/*}/fake-three.ko"
+}
+
+@test "variables that are aligned less than a declaration needs are not its own" {
+	test_module_as fake-raw shadow-fake --flags "-DFAKE_ID=99 -DFAKE_NAME=\\\"other.field\\\""
+	test_module_as fake-low shadow-fake --flags "-DFAKE_SIZE=64 -DFAKE_ALIGN=8"
+	test_module_as fake-high shadow-fake --flags "-DFAKE_SIZE=64 -DFAKE_ALIGN=64"
+	test_module_as fake-wide shadow-fake --flags "-DFAKE_SIZE=128 -DFAKE_ALIGN=128"
+	guest_script <<-'EOF'
+		tell() { echo "$2" > "/sys/module/fake_$1/parameters/do"; }
+		refused() {
+			if insmod "/modules/fake_$1.ko" 2>/dev/null; then fail "fake_$1 was loaded"; fi
+			dmesg | grep "fake_$1: " | tail -n 1 | sed 's/^[^:]*: *//'
+		}
+		load fake_raw
+		tell raw enable
+		load fake_low
+		tell raw "sized 64"
+		unload fake_low
+		expect_match "made as one declared them that is gone" '^fake_high: field parent.field has 64 bytes \(aligned to 64\), but 64 \(aligned to 8\) in undeclared variables; give' "$(refused high)"
+		tell raw "sized 0"
+		tell raw "sized 128"
+		expect_match "made as their size has it" '^fake_wide: field parent.field has 128 bytes \(aligned to 128\), but 128 \(aligned to 64\) in undeclared variables; give' "$(refused wide)"
+		tell raw "sized 0"
+		tell raw "sized 64"
+		load fake_high
+		tell high enable
+		expect "aligned enough" "made 4, 0 destructor calls" "$(cat /sys/module/fake_raw/parameters/do)"
+	EOF
+	boot --module "${ko%/*}/fake-raw.ko" --module "${ko%/*}/fake-low.ko" --module "${ko%/*}/fake-high.ko" --module "${ko%/*}/fake-wide.ko"
 }
 
 @test "a look-up that has begun sees the store to its end" {

@@ -123,6 +123,7 @@ typedef void (*klp_shadow_dtor_t)(void *obj, void *shadow_data);
 
 #define EINVAL		22
 #define ENOENT		2
+#define EAGAIN		11
 #define ENOMEM		12
 #define ECANCELED	125
 

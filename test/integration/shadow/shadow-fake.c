@@ -102,6 +102,12 @@ static int set(const char *text, const struct kernel_param *kp)
 		make(3, 1, n, 1000);
 	else if (sscanf(text, "raw %lu", &n) == 1)
 		make(FIELD_ID, 1, n, 40);
+	else if (sscanf(text, "beside %lu", &n) == 1)
+		make(3, 1000001, n, 1000);
+	else if (sysfs_streq(text, "sized 0"))
+		klp_shadow_free_all(FIELD_ID);
+	else if (sscanf(text, "sized %lu", &n) == 1)
+		make(FIELD_ID, 1, 4, n);
 	else if (sscanf(text, "hold %lu", &n) == 1)
 		hold(n);
 	else
