@@ -101,7 +101,7 @@ one_error()
 
 @test "a package that has to be downloaded into a cache that cannot be written to" {
 	local who=()
-	[ "$EUID" -ne 0 ] || who=(setpriv --bounding-set=-dac_override,-dac_read_search)
+	[ "$EUID" -ne 0 ] || who=(setpriv "--bounding-set=-dac_override,-dac_read_search")
 	mkdir -p cache/kpatch/profiles cache/kpatch/packages
 	chmod -R a-w cache
 	run env XDG_CACHE_HOME="$PWD/cache" TMPDIR="$BATS_TEST_TMPDIR" "${who[@]}" bash -c 'source "$1"; ui_init; cache_find; workdir_create

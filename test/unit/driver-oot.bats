@@ -137,8 +137,8 @@ compiled_there()
 		compiled_there sub/b.o /k/oot/sub/b.c
 		compiled oot/c mine
 		echo 'ld -r -o mine.o @mine.mod'
-	} >make
-	awk -v dir=oot -v relative=relative -f "$STAGES/oot-paths.awk" make | sed 's|/k/||g' >out
+	} >said
+	awk -v dir=oot -v relative=relative -f "$STAGES/oot-paths.awk" said | sed 's|/k/||g' >out
 	[ -e relative ]
 	: >generated
 	: >rest
@@ -150,8 +150,8 @@ compiled_there()
 	EOF
 	[ ! -s rest ]
 	# Before 6.13.
-	compiled oot/c mine >make
-	awk -v dir=oot -v relative=none -f "$STAGES/oot-paths.awk" make | cmp - make
+	compiled oot/c mine >said
+	awk -v dir=oot -v relative=none -f "$STAGES/oot-paths.awk" said | cmp - said
 	[ ! -e none ]
 }
 
