@@ -303,7 +303,7 @@ known()
 	# But for the stages themselves and the commands of the plan, which make printed.
 	grep -hE '(^|[;&|({]|then|do|else|!)[[:space:]]*(eval|source|\.)[[:space:]]+[^=[:space:]]|\<(bash|sh)[[:space:]]+-c' \
 		"$stages"/* | sed 's/^[[:space:]]*//' | sort -u |
-		diff - <(printf '%s\n' 'env -i -C "$1" PATH="$PATH" HOME=/dev/null LC_ALL=C "${@:4}" bash -c "$2" >>"$3" 2>&1 </dev/null' \
+		diff - <(printf '%s\n' 'exec env -i -C "$1" PATH="$PATH" HOME=/dev/null LC_ALL=C "${@:4}" bash -c "$2"' \
 			'source "$STAGES/'{apply,cache,compile,diff,explain,facts,featureset,headers,kept,kernel,launcher,link,makefiles,many,oot,own,patch-level,patches,pool,profile,select,shadow,sign,tasks,timings,ui}'.sh"' | sort -u)
 }
 
